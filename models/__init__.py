@@ -1,0 +1,1 @@
+"""Networks and losses of Cali-Sketch; they know no files, devices or parameters."""
