@@ -1,0 +1,63 @@
+"""The four drawing styles, by name, and the stage that draws every face in one of them.
+
+A table entry imports its module when called: one style runs without the others' code and compilers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.images import Photo, Sketch, luminance, map_images, new_folder, read_photo, write_gray
+from pipeline.manifest import Layout, read_faces
+
+
+@dataclass(frozen=True)
+class Style:
+    params: type  # dataclass of params.yaml's section styles.NAME
+    draw: Callable[[Photo, Any], Sketch]
+
+
+def _xdog() -> Style:
+    from pipeline.styles.xdog import XdogParams, xdog
+
+    return Style(XdogParams, lambda photo, params: xdog(luminance(photo), params))
+
+
+def _fdog() -> Style:
+    from pipeline.styles.fdog import FdogParams, fdog
+
+    return Style(FdogParams, lambda photo, params: fdog(luminance(photo), params))
+
+
+def _photocopy() -> Style:
+    from pipeline.styles.photocopy import PhotocopyParams, lightness, photocopy
+
+    return Style(PhotocopyParams, lambda photo, params: photocopy(lightness(photo), params))
+
+
+def _photosketch() -> Style:
+    from pipeline.styles.photosketch import PhotosketchParams, photosketch
+
+    return Style(PhotosketchParams, photosketch)
+
+
+STYLES: dict[str, Callable[[], Style]] = {
+    "xdog": _xdog,
+    "fdog": _fdog,
+    "photocopy": _photocopy,
+    "photosketch": _photosketch,
+}
+
+
+def run(name: str, params: Any, data: Path, jobs: int) -> None:
+    """faces/photos/ID.png -> styles/NAME/ID.png for every accepted face; params as STYLES[name]().params."""
+    layout = Layout(data)
+    ids = [face.id for face in read_faces(layout)]
+    with new_folder(layout.style(name)) as out:
+        map_images(partial(_one, name, params, layout, out), ids, jobs, f"style {name}")
+
+
+def _one(name: str, params: Any, layout: Layout, out: Path, face: str) -> None:
+    write_gray(out / f"{face}.png", STYLES[name]().draw(read_photo(layout.photos / f"{face}.png"), params))
