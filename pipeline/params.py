@@ -81,7 +81,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         inner = args[:1] * len(value) if len(args) == 2 and args[1] is ... else args
         if len(inner) != len(value):
             raise ParamsError(f"{where}: expected {len(inner)} values, found {len(value)}")
-        return tuple(_convert(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(inner, value, strict=True)))
+        return tuple(
+            _convert(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(inner, value, strict=True))
+        )
     if origin is dict and isinstance(value, Mapping):
         return {str(key): _convert(args[1], item, f"{where}.{key}") for key, item in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):

@@ -1,0 +1,46 @@
+"""The generators of both networks (Section 4.2): Johnson et al. 2016 with dilation and skips."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from models.blocks import ResidualBlock, init_weights, normalised, with_spectral_norm
+
+
+class ResnetGenerator(nn.Module):
+    """Two down-sampling layers, dilated residual blocks, two up-sampling layers.
+
+    Each decoder layer sees its input concatenated with the encoder map of equal resolution.
+    (N, in_channels, H, W) -> (N, out_channels, H, W) in [0, 1]; H and W divisible by 4, at least 16.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, width: int, blocks: int, dilation: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(in_channels, width, 7), normalised(width))
+        self.down1 = nn.Sequential(nn.Conv2d(width, 2 * width, 4, 2, 1), normalised(2 * width))
+        self.down2 = nn.Sequential(nn.Conv2d(2 * width, 4 * width, 4, 2, 1), normalised(4 * width))
+        self.middle = nn.Sequential(*(ResidualBlock(4 * width, dilation) for _ in range(blocks)))
+        self.up2 = nn.Sequential(nn.ConvTranspose2d(8 * width, 2 * width, 4, 2, 1), normalised(2 * width))
+        self.up1 = nn.Sequential(nn.ConvTranspose2d(4 * width, width, 4, 2, 1), normalised(width))
+        self.head = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(2 * width, out_channels, 7))
+        self.apply(init_weights)
+
+    def forward(self, x: Tensor) -> Tensor:
+        full = self.stem(x)
+        half = self.down1(full)
+        quarter = self.down2(half)
+        y = self.up2(torch.cat([self.middle(quarter), quarter], 1))
+        y = self.up1(torch.cat([y, half], 1))
+        return torch.sigmoid(self.head(torch.cat([y, full], 1)))
+
+
+GENERATORS: dict[str, Callable[..., nn.Module]] = {"resnet": ResnetGenerator}
+
+
+def build_generator(
+    kind: str, in_channels: int, out_channels: int, *, width: int, blocks: int, dilation: int, spectral: bool
+) -> nn.Module:
+    """A generator of the table; `spectral` normalises every convolution (EdgeConnect: edge generator only)."""
+    generator = GENERATORS[kind](in_channels, out_channels, width, blocks, dilation)
+    return with_spectral_norm(generator) if spectral else generator

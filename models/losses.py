@@ -1,0 +1,65 @@
+"""The losses of the paper, Eq. 2-10. Every function returns a scalar mean, so weights do not depend on size."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Eq. 3, min over D, with labels a = 0 (fake) and b = 1 (real), over every element of D's last map."""
+    return 0.5 * (real - 1).square().mean() + 0.5 * fake.square().mean()
+
+
+def lsgan_generator(fake: Tensor) -> Tensor:
+    """Eq. 3, min over G, with label c = 1."""
+    return 0.5 * (fake - 1).square().mean()
+
+
+def calibration(real: Sequence[Sequence[Tensor]], fake: Sequence[Tensor]) -> Tensor:
+    """Calibration loss CL, Eq. 2: L1 between D's maps of each edge target and of R, summed over layers and targets.
+
+    `real[j][i]` and `fake[i]` are the i-th activations (N, C, H, W) for target j and for R.
+    """
+    return torch.stack([F.l1_loss(b, a) for target in real for a, b in zip(target, fake, strict=True)]).sum()
+
+
+def l1(photo: Tensor, generated: Tensor) -> Tensor:
+    """Eq. 7."""
+    return F.l1_loss(generated, photo)
+
+
+def perceptual(real: Mapping[str, Tensor], fake: Mapping[str, Tensor], layers: Sequence[str]) -> Tensor:
+    """Eq. 8: L1 between VGG maps before activation, summed over `layers`, weight 1 each."""
+    return torch.stack([F.l1_loss(fake[name], real[name]) for name in layers]).sum()
+
+
+def gram(features: Tensor) -> Tensor:
+    """Gram matrix: (N, C, H, W) -> (N, C, C), divided by C·H·W."""
+    n, c, h, w = features.shape
+    flat = features.reshape(n, c, h * w)
+    return flat @ flat.transpose(1, 2) / (c * h * w)
+
+
+def style(real: Mapping[str, Tensor], fake: Mapping[str, Tensor], layers: Sequence[str]) -> Tensor:
+    """Eq. 9: L1 between Gram matrices of the maps after ReLU, summed over `layers`."""
+    pairs = [(gram(fake[name].relu()), gram(real[name].relu())) for name in layers]
+    return torch.stack([F.l1_loss(a, b) for a, b in pairs]).sum()
+
+
+def tv_paper(photo: Tensor) -> Tensor:
+    """Eq. 10 as printed: mean |forward difference in x - forward difference in y|."""
+    dx = photo[..., :-1, 1:] - photo[..., :-1, :-1]
+    dy = photo[..., 1:, :-1] - photo[..., :-1, :-1]
+    return (dx - dy).abs().mean()
+
+
+def tv_anisotropic(photo: Tensor) -> Tensor:
+    """Total variation |dx| + |dy|, the usual reading (Rudin et al. 1992, anisotropic form)."""
+    dx = photo[..., :, 1:] - photo[..., :, :-1]
+    dy = photo[..., 1:, :] - photo[..., :-1, :]
+    return dx.abs().mean() + dy.abs().mean()
+
+
+TV = {"paper": tv_paper, "anisotropic": tv_anisotropic}

@@ -1,0 +1,219 @@
+"""The command line: every command is one call. Modules are imported when their command runs, to start fast."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipeline.errors import UserError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="From face photos to human-like sketches, and from badly drawn faces to photos.",
+)
+train_app = typer.Typer(no_args_is_help=True, help="Train a network on the packed data (stages train_*).")
+app.add_typer(train_app, name="train")
+edges_app = typer.Typer(no_args_is_help=True, help="Extract ground-truth edges (stages edges@*).")
+app.add_typer(edges_app, name="edges")
+
+Data = Annotated[Path, typer.Option(help="The data folder all stages share.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Processes to work in; the result does not depend on it.")]
+DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Precision = Annotated[str, typer.Option(help="Lightning's name: 32-true, bf16-mixed, 16-mixed.")]
+StyleName = Annotated[Literal["xdog", "fdog", "photocopy", "photosketch"], typer.Argument(help="Drawing style.")]
+Out = Annotated[Path, typer.Option(help="Folder to write to; made if missing.")]
+
+DATA = Path("data")
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@app.command()
+def demo(data: Data = DATA, jobs: Jobs = CORES) -> None:
+    """Render the demo faces: data/demo."""
+    from pipeline import demo, params
+
+    demo.run(params.load(demo.DemoParams, "demo"), data, jobs)
+
+
+@app.command()
+def crop(data: Data = DATA, jobs: Jobs = CORES) -> None:
+    """Find, align and split the faces of a photo folder: data/faces."""
+    from pipeline import crop, params
+
+    crop.run(params.load(crop.CropParams, "crop"), data, jobs)
+
+
+@app.command()
+def equalize(data: Data = DATA, jobs: Jobs = CORES) -> None:
+    """Equalize the luminance histogram of every face: data/equalized."""
+    from pipeline import equalize, params
+
+    equalize.run(params.load(equalize.EqualizeParams, "equalize"), data, jobs)
+
+
+@edges_app.command("canny")
+def edges_canny(data: Data = DATA, jobs: Jobs = CORES) -> None:
+    """Canny edges of the cropped gray face: data/edges/canny."""
+    from pipeline import canny, params
+
+    canny.run(params.load(canny.CannyParams, "edges.canny"), data, jobs)
+
+
+@edges_app.command("hed")
+def edges_hed(data: Data = DATA, jobs: Jobs = CORES) -> None:
+    """Holistic contours of the equalized face: data/edges/hed."""
+    from pipeline import hed, params
+
+    hed.run(params.load(hed.HedParams, "edges.hed"), data, jobs)
+
+
+@app.command()
+def style(name: StyleName, data: Data = DATA, jobs: Jobs = CORES) -> None:
+    """Draw every face in one style: data/styles/NAME."""
+    from pipeline import params, styles
+
+    styles.run(name, params.load(styles.STYLES[name]().params, f"styles.{name}"), data, jobs)
+
+
+@app.command()
+def simplify(
+    name: StyleName,
+    data: Data = DATA,
+    jobs: Jobs = CORES,
+    svg: Annotated[bool, typer.Option("--svg", help="Write the clean strokes as SVG too.")] = False,
+) -> None:
+    """Simplify and deform the sketches of one style: data/simplified/NAME."""
+    from pipeline import params, simplify
+
+    simplify.run(name, params.load(simplify.SimplifyParams, "simplify"), data, jobs, svg)
+
+
+@app.command()
+def pack(data: Data = DATA, jobs: Jobs = CORES) -> None:
+    """Check that every face has every layer and pack them for training: data/packed."""
+    from pipeline import pack, params
+
+    pack.run(params.load(pack.PackParams, "pack"), data, jobs)
+
+
+@train_app.command("scn")
+def train_scn(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+    """Stroke Calibration Network: human-like sketch to calibrated sketch."""
+    from pipeline import params
+    from pipeline.training import scn
+    from pipeline.training.stage import Device
+
+    scn.run(params.load(scn.ScnParams, "train_scn"), data, Device(device, precision))
+
+
+@train_app.command("isn")
+def train_isn(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+    """Image Synthesis Network: calibrated sketch to photo."""
+    from pipeline import params
+    from pipeline.training import isn
+    from pipeline.training.stage import Device
+
+    isn.run(params.load(isn.IsnParams, "train_isn"), data, Device(device, precision))
+
+
+@train_app.command("joint")
+def train_joint(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+    """Both networks end to end, from their own stages' weights."""
+    from pipeline import params
+    from pipeline.training import isn, joint, scn
+    from pipeline.training.stage import Device
+
+    joint.run(
+        params.load(scn.ScnParams, "train_scn"),
+        params.load(isn.IsnParams, "train_isn"),
+        params.load(joint.JointParams, "train_joint"),
+        data,
+        Device(device, precision),
+    )
+
+
+@app.command()
+def evaluate(data: Data = DATA, device: DeviceName = "auto") -> None:
+    """Measure the trained system on the test splits: data/evaluation."""
+    from pipeline import evaluate, params
+
+    evaluate.run(params.load(evaluate.EvaluateParams, "evaluate"), data, device)
+
+
+@app.command()
+def report(data: Data = DATA) -> None:
+    """One HTML page with sheets, metrics, curves and statistics: data/report/index.html."""
+    from pipeline import params, report
+
+    report.run(params.load(report.ReportParams, "report"), data)
+
+
+@app.command()
+def sketch(
+    photos: Annotated[list[Path], typer.Argument(help="Photo files or folders.")],
+    out: Out,
+    style: Annotated[str, typer.Option(help="xdog, fdog, photocopy, photosketch or all.")] = "all",
+    size: Annotated[int, typer.Option(min=64, help="Side of the sketch, pixels.")] = 256,
+    svg: Annotated[bool, typer.Option("--svg", help="Write SVG too.")] = False,
+    jobs: Jobs = CORES,
+) -> None:
+    """Turn photos of faces into simplified sketches."""
+    from pipeline import sketch
+
+    sketch.run(photos, out, style, size, svg, jobs)
+
+
+@app.command()
+def generate(
+    sketches: Annotated[list[Path], typer.Argument(help="Drawings of faces, files or folders: dark on light.")],
+    out: Out,
+    weights: Annotated[Path | None, typer.Option(help="Weights of the joint stage.")] = None,
+    invert: Annotated[bool, typer.Option("--invert", help="The drawings are light on dark.")] = False,
+    data: Data = DATA,
+    device: DeviceName = "auto",
+) -> None:
+    """Turn drawings of faces into calibrated sketches and photos."""
+    from pipeline import generate
+
+    generate.run(sketches, out, weights, invert, data, device)
+
+
+@app.command()
+def profile(name: Annotated[str, typer.Argument(help="A file of profiles/, or a path.")]) -> None:
+    """Merge a profile into params.yaml and print what changed."""
+    from pipeline import profile
+
+    profile.run(name)
+
+
+@app.command()
+def params() -> None:
+    """Check params.yaml and print the effective values."""
+    from pipeline import profile
+
+    profile.show()
+
+
+@app.command()
+def weights() -> None:
+    """List the weight files from elsewhere: what uses them, whether they are here, where to get them."""
+    from pipeline import weights
+
+    weights.show()
+
+
+def main() -> None:
+    """Run a command; what the user can mend is one line on stderr and exit code 1."""
+    try:
+        app()
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or 'file system'}: {error.strerror or error}")
+
+
+if __name__ == "__main__":
+    main()

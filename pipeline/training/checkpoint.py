@@ -1,0 +1,95 @@
+"""Weights that last (safetensors with a JSON header) and the state that lets a killed run go on.
+
+A run's state lies outside the outs, in $CALI_SKETCH_CACHE or ~/.cache/cali-sketch, under a key made of
+its params, data and code: the same run finds it again, from any workspace; a changed run starts afresh.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from pipeline.errors import UserError
+from pipeline.images import write_bytes
+
+
+class CheckpointError(UserError):
+    """A weights or state file that is missing, cut short or of another net."""
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Tensors and their JSON description in one file, written atomically."""
+    plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+    write_bytes(path, save(plain, metadata={"about": json.dumps(about, sort_keys=True)}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `save_tensors` wrote. Raises CheckpointError for a missing, foreign or cut file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
+            return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: missing; train first (dvc repro) or name another folder") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: not whole ({error}); delete it and run the training stage again") from error
+
+
+def run_key(params: Any, data_digest: str, code: Sequence[Path]) -> str:
+    """Hash of all that decides a run's result."""
+    digest = hashlib.sha256(f"{params!r}\n{data_digest}\n{torch.__version__}\n".encode())
+    for path in sorted(code):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def training_code() -> list[Path]:
+    """The files a training run depends on."""
+    here = Path(__file__).resolve().parent
+    return [*here.glob("*.py"), *(here.parent.parent / "models").rglob("*.py"), here.parent / "pack.py"]
+
+
+@dataclass(frozen=True)
+class Resume:
+    """The state of one unfinished run."""
+
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "state.safetensors"
+
+    def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        save_tensors(self.file, tensors, about)
+
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        return load_tensors(self.file) if self.file.exists() else None
+
+
+@contextmanager
+def resume_folder(key: str) -> Iterator[Resume]:
+    """The run's state folder, locked while the block runs and removed when it ends well.
+
+    Raises UserError where another process trains the very same run.
+    """
+    root = Path(os.environ.get("CALI_SKETCH_CACHE") or Path.home() / ".cache" / "cali-sketch")
+    folder = root / "resume" / key
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"{folder}: another process trains this very run; wait for it or stop it") from error
+        yield Resume(folder)
+        rmtree(folder)

@@ -1,0 +1,139 @@
+"""Stage train_isn: the Image Synthesis Network, calibrated sketch -> photo (Section 3.3), on true Canny ⊙ HED."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+
+from models.losses import TV, l1, lsgan_generator, perceptual, style
+from models.vgg import Vgg19, vgg19_compressed, vgg19_normalised, vgg19_random, vgg19_torchvision
+from pipeline.errors import UserError
+from pipeline.training.data import AugmentParams, Batch
+from pipeline.training.gan import Gan, NetParams, OptimizerParams
+from pipeline.training.loop import ScheduleParams
+from pipeline.training.stage import Device, train_stage, weighted_sum
+from pipeline.weights import load_tensors, weight_file
+
+CHANNELS = (1, 3)
+
+
+@dataclass(frozen=True)
+class IsnWeights:
+    """λ1, λ2, λ3, λ4 of Eq. 6 and the weight of the total variation."""
+
+    l1: float
+    adversarial: float
+    perceptual: float
+    style: float
+    tv: float
+
+
+@dataclass(frozen=True)
+class PerceptualParams:
+    """Which VGG-19 and which of its maps, all before activation."""
+
+    net: Literal["vgg19", "vgg19_normalised", "vgg19_compressed", "random"]
+    layers: tuple[str, ...]
+    style_layers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class IsnLoss:
+    """Eq. 6."""
+
+    perceptual: PerceptualParams
+    tv: Literal["paper", "anisotropic"]
+    weights: IsnWeights
+
+
+@dataclass(frozen=True)
+class IsnParams:
+    """Section `train_isn`."""
+
+    net: NetParams
+    loss: IsnLoss
+    optimizer: OptimizerParams
+    schedule: ScheduleParams
+    augment: AugmentParams
+    batch: int
+    seed: int
+
+
+def _from_file(convert: Callable[[Mapping[str, Tensor], str], Vgg19], name: str, last: str) -> Vgg19:
+    path = weight_file(name)
+    try:
+        return convert(load_tensors(path), last)
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{path}: not the weights of {name}: {error}; see: cali-sketch weights") from error
+
+
+VGGS: dict[str, Callable[[str], Vgg19]] = {
+    "vgg19": partial(_from_file, vgg19_torchvision, "vgg19"),
+    "vgg19_normalised": partial(_from_file, vgg19_normalised, "vgg19_normalised"),
+    "vgg19_compressed": partial(_from_file, vgg19_compressed, "vgg19_compressed"),
+    "random": partial(vgg19_random, 0),
+}
+
+
+class Isn:
+    """P = G2(R), Eq. 5, with the terms of Eq. 6."""
+
+    def __init__(self, fabric: Fabric, params: IsnParams) -> None:
+        self.gan = Gan(fabric, params.net, params.optimizer, CHANNELS)
+        self.loss = params.loss
+        chosen = params.loss.perceptual
+        self.vgg = fabric.to_device(VGGS[chosen.net](max(chosen.layers + chosen.style_layers)))
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        photo = self.gan.g(batch["product"])
+        judged = self.discriminate(photo, batch)
+        terms = self.terms(photo, batch)
+        self.gan.g_optimizer.zero_grad(set_to_none=True)
+        self.gan.fabric.backward(self.total(terms))
+        self.gan.g_optimizer.step()
+        return {key: value.detach() for key, value in terms.items()} | judged
+
+    def discriminate(self, photo: Tensor, batch: Batch) -> dict[str, Tensor]:
+        return self.gan.update_discriminator([batch["photo"]], photo)
+
+    def terms(self, photo: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The unweighted terms of G2."""
+        with torch.no_grad():
+            real = self.vgg(batch["photo"])
+        fake = self.vgg(photo)
+        return {
+            "l1": l1(batch["photo"], photo),
+            "adversarial": lsgan_generator(self.gan.judge(photo)[-1]),
+            "perceptual": perceptual(real, fake, self.loss.perceptual.layers),
+            "style": style(real, fake, self.loss.perceptual.style_layers),
+            "tv": TV[self.loss.tv](photo),
+        }
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        return weighted_sum(terms, self.loss.weights)
+
+    def set_progress(self, share: float) -> float:
+        return self.gan.set_progress(share)
+
+    def state(self) -> dict[str, Tensor]:
+        return self.gan.state("")
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        self.gan.load_state(tensors, "")
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.gan.weights()
+
+    def show(self, batch: Batch) -> dict[str, Tensor]:
+        """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
+        return {"canny x hed": batch["product"], "generated": self.gan.g(batch["product"]), "photo": batch["photo"]}
+
+
+def run(params: IsnParams, data: Path, device: Device) -> None:
+    """Train ISN alone: data/packed -> data/trained/isn."""
+    train_stage("isn", params, (), data, device, lambda fabric: Isn(fabric, params))

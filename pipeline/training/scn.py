@@ -1,0 +1,99 @@
+"""Stage train_scn: the Stroke Calibration Network, human-like sketch -> calibrated sketch (Section 3.2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+
+from models.losses import calibration, lsgan_generator
+from pipeline.training.data import AugmentParams, Batch
+from pipeline.training.gan import Gan, NetParams, OptimizerParams
+from pipeline.training.loop import ScheduleParams
+from pipeline.training.stage import Device, train_stage, weighted_sum
+
+CHANNELS = (1, 1)
+
+
+@dataclass(frozen=True)
+class ScnWeights:
+    """Eq. 4."""
+
+    adversarial: float
+    calibration: float
+
+
+@dataclass(frozen=True)
+class ScnLoss:
+    """Which edges are E_gt, and the λ's."""
+
+    targets: tuple[str, ...]  # of canny, hed, product (= Canny ⊙ HED); Table 2's ablation
+    weights: ScnWeights
+
+
+@dataclass(frozen=True)
+class ScnParams:
+    """Section `train_scn`."""
+
+    net: NetParams
+    loss: ScnLoss
+    optimizer: OptimizerParams
+    schedule: ScheduleParams
+    augment: AugmentParams
+    styles: tuple[str, ...]
+    batch: int
+    seed: int
+
+
+class Scn:
+    """R = G1(S), Eq. 1, with the terms of Eq. 4."""
+
+    def __init__(self, fabric: Fabric, params: ScnParams) -> None:
+        self.gan = Gan(fabric, params.net, params.optimizer, CHANNELS)
+        self.loss = params.loss
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        refined = self.gan.g(batch["sketch"])
+        judged = self.discriminate(refined, batch)
+        terms = self.terms(refined, batch)
+        self.gan.g_optimizer.zero_grad(set_to_none=True)
+        self.gan.fabric.backward(self.total(terms))
+        self.gan.g_optimizer.step()
+        return {key: value.detach() for key, value in terms.items()} | judged
+
+    def discriminate(self, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
+        return self.gan.update_discriminator([batch[name] for name in self.loss.targets], refined)
+
+    def terms(self, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The unweighted terms of G1."""
+        targets = torch.cat([batch[name] for name in self.loss.targets])
+        stacked = self.gan.judge_real(targets)
+        real = [[layer[i : i + len(refined)] for layer in stacked] for i in range(0, len(targets), len(refined))]
+        fake = self.gan.judge(refined)
+        return {"adversarial": lsgan_generator(fake[-1]), "calibration": calibration(real, fake)}
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        return weighted_sum(terms, self.loss.weights)
+
+    def set_progress(self, share: float) -> float:
+        return self.gan.set_progress(share)
+
+    def state(self) -> dict[str, Tensor]:
+        return self.gan.state("")
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        self.gan.load_state(tensors, "")
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.gan.weights()
+
+    def show(self, batch: Batch) -> dict[str, Tensor]:
+        """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
+        return {"sketch": 1 - batch["sketch"], "canny x hed": batch["product"], "refined": self.gan.g(batch["sketch"])}
+
+
+def run(params: ScnParams, data: Path, device: Device) -> None:
+    """Train SCN alone: data/packed -> data/trained/scn."""
+    train_stage("scn", params, params.styles, data, device, lambda fabric: Scn(fabric, params))
