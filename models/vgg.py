@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ class Vgg19(nn.Module):
     the input normalisation of the layout. H and W at least 16 for conv5_1.
     """
 
-    def __init__(self, widths: Sequence[int], last: str, padding_mode: str) -> None:
+    def __init__(self, widths: Sequence[int], last: str, padding_mode: Literal["zeros", "reflect"]) -> None:
         super().__init__()
         self.names = NAMES[: NAMES.index(last) + 1]
         self.conv0 = nn.Conv2d(3, 3, 1)

@@ -102,7 +102,7 @@ def read_photo(path: Path) -> Photo:
 
 def read_gray(path: Path) -> Gray:
     """Sketch or edge map that the pipeline wrote, polarity as on disk."""
-    return _decode(path, cv2.IMREAD_GRAYSCALE) / np.float32(255)
+    return _decode(path, cv2.IMREAD_GRAYSCALE).astype(np.float32) / np.float32(255)
 
 
 def _decode(path: Path, flags: int) -> NDArray[np.uint8]:

@@ -31,7 +31,7 @@ class System:
 
     def refine(self, sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Sketches (N, H, W), 255 = paper -> calibrated strokes R (N, H, W) in [0, 1], 1 = ink."""
-        strokes = 1 - np.asarray(sketches, dtype=np.float32) / 255
+        strokes = 1 - np.asarray(sketches, dtype=np.float32) / np.float32(255)
         return self._run(self.scn, strokes)[:, 0].numpy()
 
     def photos(self, strokes: NDArray[np.float32]) -> NDArray[np.uint8]:

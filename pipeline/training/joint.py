@@ -35,7 +35,7 @@ class Joint:
     def __init__(self, fabric: Fabric, scn: ScnParams, isn: IsnParams, params: JointParams) -> None:
         self.scn = Scn(fabric, replace(scn, optimizer=params.optimizer))
         self.isn = Isn(fabric, replace(isn, optimizer=params.optimizer))
-        self.parts = {"scn": self.scn, "isn": self.isn}
+        self.parts: dict[str, Scn | Isn] = {"scn": self.scn, "isn": self.isn}
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         refined = self.scn.gan.g(batch["sketch"])
@@ -50,7 +50,8 @@ class Joint:
         return {f"{n}_{k}": v.detach() for rows in (terms, judged) for n, row in rows.items() for k, v in row.items()}
 
     def set_progress(self, share: float) -> float:
-        return [part.set_progress(share) for part in self.parts.values()][0]
+        self.isn.set_progress(share)
+        return self.scn.set_progress(share)
 
     def state(self) -> dict[str, Tensor]:
         return self.scn.gan.state("scn/") | self.isn.gan.state("isn/")

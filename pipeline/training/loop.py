@@ -50,7 +50,7 @@ class Trainer(Protocol):
     def load_state(self, tensors: Mapping[str, Tensor]) -> None: ...
 
 
-class Stopped(UserError):
+class TrainingStopped(UserError):
     """The process was asked to end (SIGTERM, Ctrl-C); the state is saved."""
 
 
@@ -64,7 +64,7 @@ def fit(
 ) -> list[Row]:
     """Train until the schedule or the plateau ends it; returns the history, one row per log interval.
 
-    Raises UserError when a term is not finite (the last good state stays), Stopped on SIGTERM.
+    Raises UserError when a term is not finite (the last good state stays), TrainingStopped on SIGTERM.
     """
     step, history, sums = _restore(trainer, resume, label)
     with _progress(label, schedule.steps, step) as show, _termination() as asked:
@@ -85,7 +85,7 @@ def fit(
             if step % schedule.sample_every_steps == 0 or step == schedule.steps:
                 sample(step)
             if asked() and step < schedule.steps:
-                raise Stopped(f"{label}: stopped at step {step} of {schedule.steps}; run it again to go on")
+                raise TrainingStopped(f"{label}: stopped at step {step} of {schedule.steps}; run it again to go on")
     return history
 
 
@@ -112,7 +112,7 @@ def _row(step: int, sums: dict[str, Tensor], lr: float, history: Sequence[Row]) 
 
 
 def plateaued(history: Sequence[Row], schedule: ScheduleParams) -> bool:
-    """Whether the best value of the watched term, smoothed over a quarter of the patience, is older than the patience."""
+    """Whether the watched term, smoothed over a quarter of the patience, was best longer ago than the patience."""
     patience = schedule.plateau_patience_steps // schedule.log_every_steps
     if patience == 0 or len(history) <= patience:
         return False
