@@ -1,4 +1,6 @@
-"""Difference of Gaussians and what XDoG, FDoG and Photocopy share: scale, blur, soft threshold."""
+"""Difference of Gaussians and what XDoG, FDoG and Photocopy share: canvas size, blur, soft threshold."""
+
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -8,35 +10,49 @@ from pipeline.images import Gray, ImageError, Sketch
 
 FACE_PX = 256  # pixel parameters are stated at a face of this size
 MIN_SIDE_PX = 16  # ours: smaller than this nothing of a face is left to draw
-MIN_SIGMA_PX = 0.4  # ours: a narrower Gaussian, sampled, is a single pixel
 
 
 def face_scale(shape: tuple[int, ...]) -> float:
-    """Pixels of this image per pixel of a 256-px face. Raises ImageError below MIN_SIDE_PX."""
-    side = min(shape[:2])
+    """Pixels of this image per pixel of a 256-px face."""
+    return min(shape) / FACE_PX
+
+
+def on_canvas(gray: Gray, draw: Callable[[Gray], Sketch], largest_px: int) -> Sketch:
+    """`draw` gray with its shorter side at 256 to `largest_px`; the sketch comes back at the size of `gray`.
+
+    A small image is drawn large and reduced, so that its lines are smooth and its Gaussians well sampled.
+    Raises ImageError below MIN_SIDE_PX.
+    """
+    height, width = gray.shape
+    side = min(height, width)
     if side < MIN_SIDE_PX:
-        raise ImageError(f"image of {shape[1]}x{shape[0]} px: too small to draw; give at least {MIN_SIDE_PX} px a side")
-    return side / FACE_PX
+        raise ImageError(f"image of {width}x{height} px: too small to draw; give at least {MIN_SIDE_PX} px a side")
+    factor = min(max(side, FACE_PX), largest_px) / side
+    if factor == 1:
+        return draw(gray)
+    canvas = round(width * factor), round(height * factor)
+    return np.clip(_resize(draw(_resize(gray, canvas)), (width, height)), 0, 1)
 
 
-def scaled_sigma(sigma: float, shape: tuple[int, ...]) -> float:
-    """Sigma stated at a 256-px face -> sigma in pixels of this image."""
-    return max(MIN_SIGMA_PX, sigma * face_scale(shape))
+def _resize(gray: Gray, size: tuple[int, int]) -> Gray:
+    """To (width, height), by means of the area when smaller, cubic when larger."""
+    method = cv2.INTER_AREA if size[0] < gray.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(gray, size, interpolation=method), np.float32)
 
 
 def blur(gray: Gray, sigma: float) -> Gray:
     """Gaussian blur, sigma in pixels of this image, mirrored at the border."""
-    return cv2.GaussianBlur(gray, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+    return np.asarray(cv2.GaussianBlur(gray, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), np.float32)
 
 
 def dog(gray: Gray, sigma: float, k: float, tau: float) -> Gray:
     """G_sigma * I - tau G_(k sigma) * I (Winnemoeller 2012, Eq. 4), sigma in pixels of this image."""
-    return cv2.addWeighted(blur(gray, sigma), 1, blur(gray, k * sigma), -tau, 0)
+    return blur(gray, sigma) - np.float32(tau) * blur(gray, k * sigma)
 
 
 def gaussian_profile(sigma: float, radius: int) -> NDArray[np.float32]:
     """Samples of a Gaussian at -radius..radius, sum 1."""
-    return cv2.getGaussianKernel(2 * radius + 1, sigma, cv2.CV_32F).ravel()
+    return np.asarray(cv2.getGaussianKernel(2 * radius + 1, sigma, cv2.CV_32F), np.float32).ravel()
 
 
 def dog_profile(sigma: float, k: float, tau: float) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Coherent lines: difference of Gaussians along an edge tangent flow (Kang, Lee, Chui 2007)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -8,11 +9,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.images import Gray, Sketch
-from pipeline.styles.dog import FACE_PX, dog_profile, face_scale, gaussian_profile, scaled_sigma
+from pipeline.styles.dog import dog_profile, face_scale, gaussian_profile, on_canvas
 
 K = 1.6  # sigma_s / sigma_c, Eq. 8
 WHITE = np.float32(255)  # the paper's responses are in 8-bit gray levels
-WIDEST_PX = 512  # ours: a larger face is drawn at this size and enlarged, as the cost grows with the fourth power
+LARGEST_PX = 512  # ours: a larger face is drawn at this size and enlarged, as the cost grows with the fourth power
 
 Field = NDArray[np.float32]
 
@@ -30,11 +31,7 @@ class FdogParams:
 
 def fdog(gray: Gray, params: FdogParams) -> Sketch:
     """Gray (H, W) in [0, 1] -> Sketch (H, W) in [0, 1], 0 = ink."""
-    excess = face_scale(gray.shape) * FACE_PX / WIDEST_PX
-    if excess > 1:
-        small = cv2.resize(gray, None, fx=1 / excess, fy=1 / excess, interpolation=cv2.INTER_AREA)
-        return cv2.resize(fdog(small, params), gray.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return _draw(gray, tangent_flow(gray, params), params)
+    return on_canvas(gray, partial(_draw, params=params), LARGEST_PX)
 
 
 def tangent_flow(gray: Gray, params: FdogParams) -> Field:
@@ -88,17 +85,26 @@ def _smooth(tangent, weight, radius):  # type: ignore[no-untyped-def]
     return out
 
 
-def _draw(gray: Gray, flow: Field, params: FdogParams) -> Sketch:
+def _draw(gray: Gray, params: FdogParams) -> Sketch:
     """Lines of the flow-based DoG; each further pass sees the picture with the lines painted in."""
-    across = dog_profile(scaled_sigma(params.sigma_c, gray.shape), K, params.rho)
-    sigma_m = scaled_sigma(params.sigma_m, gray.shape)
-    along = gaussian_profile(sigma_m, int(np.ceil(2 * sigma_m)))
-    sketch = np.ones_like(gray)
+    scale = face_scale(gray.shape)
+    flow = tangent_flow(gray, params)
+    across = dog_profile(params.sigma_c * scale, K, params.rho)
+    along = gaussian_profile(params.sigma_m * scale, int(np.ceil(2 * params.sigma_m * scale)))
+    painted = gray
     for _ in range(params.line_iterations):
-        painted = np.minimum(gray, sketch) * WHITE
-        response = _gather(_cross(_mirrored(painted, across.size // 2 + 1), flow, across), flow, along)
-        sketch = (1 + np.tanh(np.minimum(response, 0)) >= params.tau).astype(np.float32)
-    return sketch
+        response = _gather(_cross(_mirrored(painted * WHITE, across.size // 2 + 1), flow, across), flow, along)
+        lines = _lines(response, params.tau)
+        painted = np.minimum(gray, lines)
+    return lines
+
+
+def _lines(response: Gray, tau: float) -> Sketch:
+    """0 where H < 0 and 1 + tanh(H) < tau (Eq. 10), sampled twice as densely, so that borders are smooth."""
+    height, width = response.shape
+    dense = cv2.resize(response, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
+    paper = (dense >= min(0.0, float(np.arctanh(tau - 1)))).astype(np.float32)
+    return np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _mirrored(gray: Gray, margin: int) -> Gray:

@@ -4,15 +4,17 @@ Stands in for Photoshop's filter of the same name, whose method is not published
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 
 from pipeline.images import Gray, Photo, Sketch, to_uint8
-from pipeline.styles.dog import blur, scaled_sigma
+from pipeline.styles.dog import blur, face_scale, on_canvas
 
 BINS = 1000  # of the histograms of relative darkness, as GIMP's
-WHITE = 255
+WHITE = np.float32(255)
+LARGEST_PX = 2048  # ours: a larger face is drawn at this size and enlarged, to bound time and memory
 
 
 @dataclass(frozen=True)
@@ -28,26 +30,31 @@ def lightness(photo: Photo) -> Gray:
     """HSL lightness, (H, W, 3) uint8 -> (H, W) float32 in [0, 1]."""
     red, green, blue = cv2.split(photo)
     low, high = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
-    return cv2.addWeighted(low, 0.5, high, 0.5, 0, dtype=cv2.CV_32F) / np.float32(WHITE)
+    return cv2.addWeighted(low, 0.5, high, 0.5, 0, dtype=cv2.CV_32F) / WHITE
 
 
 def photocopy(gray: Gray, params: PhotocopyParams) -> Sketch:
     """Gray (H, W) in [0, 1], as from `lightness` -> Sketch (H, W) in [0, 1], 0 = ink."""
+    return on_canvas(gray, partial(_draw, params=params), LARGEST_PX)
+
+
+def _draw(gray: Gray, params: PhotocopyParams) -> Sketch:
     tone, surroundings = _blurred(gray, params)
     ratio = tone / np.maximum(surroundings, 1)
     down, up = _ramps(ratio, params)
-    dark = tone * _rise(ratio - np.float32(params.threshold - down), down)
-    light = WHITE - (1 - _rise(ratio - np.float32(params.threshold), up)) * (WHITE - tone)
+    dark = tone * _rise(ratio, params.threshold - down, down)
+    light = WHITE - (1 - _rise(ratio, params.threshold, up)) * (WHITE - tone)
     drawn = np.where(ratio < params.threshold, dark, light)
-    drawn[surroundings <= 2] = 0  # no ratio to be had in the black
-    return drawn / np.float32(WHITE)
+    drawn[surroundings <= 2] = 0  # too black for a ratio
+    return drawn / WHITE
 
 
 def _blurred(gray: Gray, params: PhotocopyParams) -> tuple[Gray, Gray]:
+    """Tone and the tone of its surroundings, 0 to 255."""
     level = to_uint8(gray).astype(np.float32)
-    radii = max(1.0, 10 * (1 - params.sharpness)), params.mask_radius
-    tone, surroundings = (blur(level, scaled_sigma(gimp_sigma(radius), gray.shape)) for radius in radii)
-    return tone, surroundings
+    scale = face_scale(gray.shape)
+    sharp, wide = gimp_sigma(max(1.0, 10 * (1 - params.sharpness))), gimp_sigma(params.mask_radius)
+    return blur(level, sharp * scale), blur(level, wide * scale)
 
 
 def gimp_sigma(radius: float) -> float:
@@ -55,29 +62,22 @@ def gimp_sigma(radius: float) -> float:
     return float(np.sqrt(-((abs(radius) + 1) ** 2) / (2 * np.log(1 / WHITE))))
 
 
-def _rise(distance: Gray, ramp: float) -> Gray:
-    """0 at distance <= 0, 1 from `ramp` on; a ramp of no width is a step."""
-    if ramp == 0:
-        return (distance >= 0).astype(np.float32)
-    return np.clip(distance / np.float32(ramp), 0, 1)
+def _rise(ratio: Gray, start: float, ramp: float) -> Gray:
+    """0 up to `start`, 1 from `start + ramp` on; a ramp of no width is a step."""
+    distance = ratio - np.float32(start)
+    return (distance >= 0).astype(np.float32) if ramp == 0 else np.clip(distance / np.float32(ramp), 0, 1)
 
 
 def _ramps(ratio: Gray, params: PhotocopyParams) -> tuple[float, float]:
     """Widths of the ramps below and above the threshold, from the histograms of the ratio."""
-    dark = _histogram(ratio, 0, params.threshold)
-    light = _histogram(ratio, params.threshold, 2)
-    down = params.threshold - _quantile(dark, params.black, 0) if dark.any() else 1.0
-    up = _quantile(light, 1 - params.white, 0) - params.threshold if light.any() else 0.0
+    dark = ratio[ratio < params.threshold]
+    light = ratio[(ratio >= params.threshold) & (ratio < 2)]
+    down = params.threshold - _quantile(dark, params.black) if dark.size else 1.0
+    up = _quantile(light, 1 - params.white) - params.threshold if light.size else 0.0
     return down, max(0.0, up)
 
 
-def _histogram(ratio: Gray, low: float, high: float) -> np.ndarray:
-    """Counts of low <= ratio < high in bins of 1/1000."""
-    inside = ratio[(ratio >= low) & (ratio < high)]
-    return np.bincount((inside * BINS).astype(np.int32).ravel(), minlength=1)
-
-
-def _quantile(histogram: np.ndarray, fraction: float, first: int) -> float:
-    """Lower end of the first bin up to which more than `fraction` of the counts lie."""
-    share = np.cumsum(histogram) / histogram.sum()
-    return float(first + np.argmax(share > fraction)) / BINS
+def _quantile(values: Gray, fraction: float) -> float:
+    """Lower end of the first bin of 1/1000 up to which more than `fraction` of the values lie."""
+    counts = np.cumsum(np.bincount((values * BINS).astype(np.int32)))
+    return float(np.argmax(counts > fraction * values.size)) / BINS

@@ -1,9 +1,14 @@
 """XDoG sketch: soft-thresholded, sharpened difference of Gaussians (Winnemoeller, Kyprianidis, Olsen 2012)."""
 
 from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
 
 from pipeline.images import Gray, Sketch
-from pipeline.styles.dog import dog, scaled_sigma, soft_threshold
+from pipeline.styles.dog import dog, face_scale, on_canvas, soft_threshold
+
+LARGEST_PX = 2048  # ours: a larger face is drawn at this size and enlarged, to bound time and memory
 
 
 @dataclass(frozen=True)
@@ -17,10 +22,14 @@ class XdogParams:
 
 def xdog(gray: Gray, params: XdogParams) -> Sketch:
     """Gray (H, W) in [0, 1] -> Sketch (H, W) in [0, 1], 0 = ink."""
-    sharpened = sharpen(gray, scaled_sigma(params.sigma, gray.shape), params.k, params.p)
+    return on_canvas(gray, partial(_draw, params=params), LARGEST_PX)
+
+
+def _draw(gray: Gray, params: XdogParams) -> Sketch:
+    sharpened = sharpen(gray, params.sigma * face_scale(gray.shape), params.k, params.p)
     return soft_threshold(sharpened, params.epsilon, params.phi)
 
 
 def sharpen(gray: Gray, sigma: float, k: float, p: float) -> Gray:
     """S = (1 + p) G_sigma * I - p G_(k sigma) * I (Eq. 7), by way of tau = p / (1 + p)."""
-    return dog(gray, sigma, k, p / (1 + p)) * (1 + p)
+    return dog(gray, sigma, k, p / (1 + p)) * np.float32(1 + p)
