@@ -103,10 +103,11 @@ class Gan:
         self.g.load_state_dict(_below(tensors, f"{prefix}g/"))
         self.d.load_state_dict(_below(tensors, f"{prefix}d/"))
         for name, optimizer in (("g_adam", self.g_optimizer), ("d_adam", self.d_optimizer)):
+            parameters = [value for group in optimizer.param_groups for value in group["params"]]
             slots: dict[int, dict[str, Tensor]] = {}
             for key, value in _below(tensors, f"{prefix}{name}/").items():
                 index, slot = key.split("/")
-                slots.setdefault(int(index), {})[slot] = value
+                slots.setdefault(int(index), {})[slot] = _laid_out_as(parameters[int(index)], value)
             optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
 
     def weights(self, prefix: str = "") -> dict[str, Tensor]:
@@ -132,6 +133,11 @@ def make_generator(params: GeneratorParams, channels: tuple[int, int]) -> nn.Mod
         dilation=params.dilation,
         spectral=params.spectral,
     )
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """Moments in the memory layout of their parameter: fused Adam walks both as flat memory."""
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value) if value.shape == parameter.shape else value
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

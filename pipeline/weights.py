@@ -1,0 +1,124 @@
+"""Weight files from elsewhere, by name: what they are, where to get them, whether they are whole."""
+
+import hashlib
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from pipeline.errors import UserError
+from pipeline.params import CHECKOUT
+
+
+class WeightsError(UserError):
+    """A weight file that is missing, cut short or another net's."""
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One published file that the project may not ship."""
+
+    file: str
+    sha256: str  # whole, or the prefix that the publisher puts into the name; "" where unknown
+    used_by: str
+    licence: str
+    source: str
+
+
+WEIGHTS = {
+    "vgg19": WeightFile(
+        "vgg19-dcbb9e9d.pth",
+        "dcbb9e9d",
+        "train_isn, train_joint",
+        "BSD-3 (torchvision)",
+        "torchvision, VGG19 IMAGENET1K_V1",
+    ),
+    "vgg19_normalised": WeightFile(
+        "vgg19_to_conv3_1.safetensors",
+        "",
+        "train_isn, train_joint",
+        "the original's (Gatys et al.)",
+        "jkbehne/GOTStyleTranfer",
+    ),
+    "vgg19_compressed": WeightFile(
+        "vgg19_compressed16x_to_conv5_1.safetensors",
+        "",
+        "train_isn, train_joint",
+        "MIT",
+        "MingSun-Tse/Collaborative-Distillation",
+    ),
+    "yunet": WeightFile(
+        "face_detection_yunet_n_640.onnx", "", "crop (detector: yunet)", "BSD-like", "ShiqiYu/libfacedetection.train"
+    ),
+    "mobilefacenet": WeightFile(
+        "face_identity_mobilefacenet.onnx", "", "evaluate (identity)", "Apache-2.0", "foamliu/MobileFaceNet"
+    ),
+    "inception_fid": WeightFile(
+        "pt_inception-2015-12-05-6726825d.pth",
+        "6726825d",
+        "evaluate (FID, KID)",
+        "Apache-2.0",
+        "mseitzer/pytorch-fid, releases",
+    ),
+}
+
+
+def folders() -> list[Path]:
+    """Where weight files are looked for, in order."""
+    own = os.environ.get("CALI_SKETCH_WEIGHTS")
+    return [*([Path(own)] if own else []), Path("data/weights"), CHECKOUT / "data" / "weights"]
+
+
+def find(name: str) -> Path | None:
+    """The file of this name where it is present, unchecked."""
+    return next((path for folder in folders() if (path := folder / WEIGHTS[name].file).is_file()), None)
+
+
+def weight_file(name: str) -> Path:
+    """Path of a weight file, its hash checked where it is known.
+
+    Raises WeightsError that says what to get, where, and where to put it.
+    """
+    entry, path = WEIGHTS[name], find(name)
+    if path is None:
+        raise WeightsError(
+            f"weights '{name}' are missing: get {entry.file} ({entry.source}) and put it into data/weights/ "
+            "or the folder that CALI_SKETCH_WEIGHTS names"
+        )
+    if entry.sha256 and not _sha256(path).startswith(entry.sha256):
+        raise WeightsError(f"{path}: not the published {entry.file} (its sha256 differs): cut short or another net's")
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a .safetensors file or of a PyTorch file, which is read as data only, never run as code."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsError(f"{path}: not a whole weight file ({first[:120]})") from error
+    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise WeightsError(f"{path}: holds no plain state dict")
+    return loaded
+
+
+def show() -> None:
+    """Print every weight file: what uses it, its licence, whether it is here, where to get it."""
+    table = Table("name", "file", "used by", "licence", "present", "source")
+    for name, entry in WEIGHTS.items():
+        table.add_row(name, entry.file, entry.used_by, entry.licence, str(find(name) or "no"), entry.source)
+    Console().print(table)

@@ -1,0 +1,47 @@
+"""Losses against values known without the code."""
+
+import pytest
+import torch
+
+from models import losses
+
+
+def test_lsgan_labels() -> None:
+    real, fake = torch.ones(2, 3), torch.zeros(2, 3)
+    assert losses.lsgan_discriminator(real, fake) == 0
+    assert losses.lsgan_discriminator(fake, real) == 1
+    assert losses.lsgan_generator(fake) == 0.5
+    assert losses.lsgan_generator(real) == 0
+
+
+def test_calibration_sums_over_targets_and_layers_of_means() -> None:
+    fake = [torch.zeros(1, 2, 4, 4), torch.zeros(1, 3, 2, 2)]
+    target = [torch.full((1, 2, 4, 4), 0.5), torch.full((1, 3, 2, 2), 2.0)]
+    assert losses.calibration([target], fake) == pytest.approx(2.5)
+    assert losses.calibration([target, fake], fake) == pytest.approx(2.5)
+    assert losses.calibration([target, target], fake) == pytest.approx(5.0)
+
+
+def test_gram_of_constant_maps() -> None:
+    features = torch.stack([torch.full((4, 5), 2.0), torch.full((4, 5), 3.0)])[None]
+    expected = torch.tensor([[[4.0, 6.0], [6.0, 9.0]]]) * 20 / 40
+    torch.testing.assert_close(losses.gram(features), expected)
+
+
+def test_perceptual_counts_negative_activations_and_style_does_not() -> None:
+    real, fake = {"a": torch.full((1, 1, 2, 2), -1.0)}, {"a": torch.full((1, 1, 2, 2), -3.0)}
+    assert losses.perceptual(real, fake, ["a"]) == 2
+    assert losses.style(real, fake, ["a"]) == 0
+
+
+def test_tv_as_printed_ignores_diagonal_ramps_and_the_usual_one_does_not() -> None:
+    y, x = torch.meshgrid(torch.arange(6.0), torch.arange(6.0), indexing="ij")
+    ramp = ((x + y) / 10)[None, None]
+    assert losses.tv_paper(ramp) == pytest.approx(0, abs=1e-6)
+    assert losses.tv_anisotropic(ramp) == pytest.approx(0.2)
+    assert losses.tv_paper((x / 10)[None, None]) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("tv", losses.TV.values())
+def test_tv_of_a_constant_is_zero(tv) -> None:
+    assert tv(torch.full((1, 3, 8, 8), 0.3)) == 0

@@ -1,0 +1,250 @@
+"""Training at a tiny size: resuming equals not stopping, plateaus, targets, bad numbers."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import UserError
+from pipeline.inference import load_system
+from pipeline.manifest import Layout
+from pipeline.pack import read_split
+from pipeline.training import isn, joint, scn
+from pipeline.training.checkpoint import CheckpointError, Resume, load_tensors, resume_folder, save_tensors
+from pipeline.training.data import AugmentParams, Batches
+from pipeline.training.gan import GeneratorParams, NetParams, OptimizerParams
+from pipeline.training.loop import ScheduleParams, TrainingStopped, plateaued
+from pipeline.training.stage import Device
+
+CPU = Device("cpu", "32-true")
+SIZE = 64
+NET = NetParams(GeneratorParams("resnet", 2, 1, 2, False), 2)
+OPTIMIZER = OptimizerParams(1e-3, 0.1, (0.0, 0.9), 0.5)
+SCHEDULE = ScheduleParams(6, 0, "calibration", 2, 2, 6)
+STILL = AugmentParams(flip=True, shift_px=8)
+SCN = scn.ScnParams(
+    NetParams(GeneratorParams("resnet", 2, 1, 2, True), 2),
+    scn.ScnLoss(("product", "hed"), scn.ScnWeights(1.0, 10.0)),
+    OPTIMIZER,
+    SCHEDULE,
+    STILL,
+    ("xdog",),
+    2,
+    0,
+)
+ISN = isn.IsnParams(
+    NET,
+    isn.IsnLoss(
+        isn.PerceptualParams("random", ("conv1_1", "conv2_1"), ("conv2_2",)),
+        "paper",
+        isn.IsnWeights(1.0, 0.1, 0.1, 200.0, 1.0),
+    ),
+    OPTIMIZER,
+    replace(SCHEDULE, plateau_term="l1"),
+    STILL,
+    2,
+    0,
+)
+JOINT = joint.JointParams(OPTIMIZER, replace(SCHEDULE, plateau_term="isn_l1"), STILL, ("xdog",), 2, 0)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    names = ("canny", "hed", "sketch/xdog", "clean/xdog")
+    for split in ("train", "test"):
+        folder = tmp_path / "data" / "packed" / split
+        (folder / "sketch").mkdir(parents=True)
+        (folder / "clean").mkdir()
+        np.save(folder / "photo.npy", rng.integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8))
+        for name in names:
+            np.save(folder / f"{name}.npy", rng.integers(0, 256, (3, SIZE, SIZE), dtype=np.uint8))
+        index = {"ids": ["a", "b", "c"], "layers": dict.fromkeys(("photo", *names), split)}
+        (folder / "index.json").write_text(json.dumps(index))
+    return tmp_path / "data"
+
+
+def weights(data: Path, stage: str) -> bytes:
+    return (Layout(data).trained(stage) / "weights.safetensors").read_bytes()
+
+
+def train_all(data: Path) -> None:
+    scn.run(SCN, data, CPU)
+    isn.run(ISN, data, CPU)
+    joint.run(SCN, ISN, JOINT, data, CPU)
+
+
+def test_three_stages_train_and_the_system_runs(data: Path) -> None:
+    train_all(data)
+    for stage in ("scn", "isn", "joint"):
+        rows = (Layout(data).trained(stage) / "history.csv").read_text().splitlines()
+        assert len(rows) == 4
+        assert list((Layout(data).trained(stage) / "samples").glob("*.png"))
+    for stage in ("joint", "apart"):
+        system = load_system(Layout(data), stage, "cpu")
+        sketches = read_split(Layout(data), "test").layers["sketch/xdog"]
+        refined = system.refine(sketches)
+        assert refined.shape == (3, SIZE, SIZE)
+        assert system.photos(refined).shape == (3, SIZE, SIZE, 3)
+
+
+def test_refine_matches_the_training_net(data: Path) -> None:
+    """Polarity and spectral norm survive: inference equals G1 in evaluation mode on strokes = 1."""
+    scn.run(SCN, data, CPU)
+    isn.run(ISN, data, CPU)
+    system = load_system(Layout(data), "apart", "cpu")
+    tensors, _ = load_tensors(Layout(data).trained("scn") / "weights.safetensors")
+    from pipeline.training.gan import make_generator
+
+    net = make_generator(SCN.net.generator, (1, 1))
+    net.load_state_dict({k.removeprefix("g/"): v for k, v in tensors.items() if k.startswith("g/")})
+    sketch = read_split(Layout(data), "test").layers["sketch/xdog"]
+    strokes = 1 - torch.from_numpy(np.array(sketch)).float()[:, None] / 255
+    with torch.no_grad():
+        expected = net.eval()(strokes)[:, 0].numpy()
+    np.testing.assert_allclose(system.refine(sketch), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_a_killed_run_ends_with_the_same_bytes(data: Path, monkeypatch: pytest.MonkeyPatch, stop: int) -> None:
+    train_all(data)
+    whole = {stage: weights(data, stage) for stage in ("scn", "isn", "joint")}
+    runs = {
+        "scn": (scn.Scn, lambda: scn.run(SCN, data, CPU)),
+        "isn": (isn.Isn, lambda: isn.run(ISN, data, CPU)),
+        "joint": (joint.Joint, lambda: joint.run(SCN, ISN, JOINT, data, CPU)),
+    }
+    for stage, (trainer, run) in runs.items():
+        real, calls = trainer.step, iter(range(100))
+
+        def dying(self, batch, real=real, calls=calls):
+            if next(calls) == stop:
+                raise KeyboardInterrupt
+            return real(self, batch)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(trainer, "step", dying)
+            with pytest.raises(KeyboardInterrupt):
+                run()
+        run()
+        assert weights(data, stage) == whole[stage], stage
+        history = (Layout(data).trained(stage) / "history.csv").read_text()
+        assert len(history.splitlines()) == 4
+
+
+def test_changed_params_start_afresh(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(scn.Scn, "step", lambda self, batch: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            scn.run(SCN, data, CPU)
+    scn.run(replace(SCN, seed=1), data, CPU)
+    assert "going on" not in capsys.readouterr().err
+
+
+def test_a_term_that_is_not_finite_stops_the_run_by_name(data: Path) -> None:
+    bad = replace(ISN, optimizer=replace(OPTIMIZER, lr=1e30))
+    with pytest.raises(UserError, match="not finite"):
+        isn.run(bad, data, CPU)
+
+
+def test_sigterm_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+    import signal
+
+    real = scn.Scn.step
+
+    def asked(self, batch):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return real(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scn.Scn, "step", asked)
+        with pytest.raises(TrainingStopped, match="stopped at step 1 of 6"):
+            scn.run(SCN, data, CPU)
+    scn.run(SCN, data, CPU)
+    stopped = weights(data, "scn")
+    scn.run(SCN, data, CPU)
+    assert weights(data, "scn") == stopped
+
+
+def test_batches_are_a_function_of_seed_and_step(data: Path) -> None:
+    split = read_split(Layout(data), "train")
+    one, two = (Batches(split, ("xdog",), 3, STILL, 7) for _ in range(2))
+    for key, value in one(5).items():
+        assert torch.equal(value, two(5)[key])
+        assert value.min() >= 0
+        assert value.max() <= 1
+    assert not torch.equal(one(5)["photo"], one(6)["photo"])
+    still = Batches(split, ("xdog",), 3, AugmentParams(False, 0), 7)(0)
+    torch.testing.assert_close(still["product"], still["canny"] * still["hed"])
+    seen = {tuple(image.flatten()[:9].tolist()) for image in still["photo"]}
+    assert len(seen) == 3, "every face once before any twice"
+
+
+def test_layers_of_a_face_move_together(data: Path) -> None:
+    split = read_split(Layout(data), "train")
+    layers = dict(split.layers) | {"canny": split.layers["hed"], "sketch/xdog": 255 - np.array(split.layers["hed"])}
+    batch = Batches(replace(split, layers=layers), ("xdog",), 4, AugmentParams(True, 40), 0)(3)
+    assert torch.equal(batch["canny"], batch["hed"])
+    torch.testing.assert_close(batch["sketch"], batch["hed"])
+
+
+def test_unpacked_style_is_named(data: Path) -> None:
+    with pytest.raises(UserError, match="fdog"):
+        Batches(read_split(Layout(data), "train"), ("fdog",), 1, STILL, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([5, 4, 3, 2, 1, 0.5, 0.4, 0.3], False),
+        ([5, 4, 3, 3, 3, 3, 3, 3, 3], True),
+        ([5, 4, 3, 3.2, 2.9, 3.1, 2.8, 3.0, 2.5], False),
+        ([1, 2, 3, 4, 5], True),
+        ([5, 4], False),
+    ],
+)
+def test_plateau(values: list[float], expected: bool) -> None:
+    schedule = ScheduleParams(1000, 40, "l1", 10, 10, 10)
+    assert plateaued([{"step": 10.0 * i, "l1": float(v)} for i, v in enumerate(values)], schedule) is expected
+    assert not plateaued([{"l1": 1.0}] * 50, replace(schedule, plateau_patience_steps=0))
+
+
+def test_weights_file_cut_short_or_missing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_tensors(path, {"a": torch.ones(100)}, {"x": 1})
+    assert load_tensors(path)[1] == {"x": 1}
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(CheckpointError, match="not whole"):
+        load_tensors(path)
+    with pytest.raises(CheckpointError, match="missing"):
+        load_tensors(tmp_path / "none")
+
+
+def test_state_survives_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resume = Resume(tmp_path)
+    resume.save({"a": torch.ones(3)}, {"step": 1})
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fdopen", full)
+    with pytest.raises(OSError, match="No space"):
+        resume.save({"a": torch.zeros(3)}, {"step": 2})
+    monkeypatch.undo()
+    tensors, about = resume.load()
+    assert about == {"step": 1}
+    assert torch.equal(tensors["a"], torch.ones(3))
+    assert [path.name for path in tmp_path.iterdir()] == ["state.safetensors"]
+
+
+def test_two_runs_of_the_same_training_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path))
+    with resume_folder("k"), pytest.raises(UserError, match="another process"), resume_folder("k"):
+        pass
