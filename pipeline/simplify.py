@@ -1,0 +1,70 @@
+"""Stage simplify: each sketch as fewer, longer, cleaner lines, and the same as an unpractised hand draws it."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pipeline.images import Sketch, map_images, new_folder, read_gray, write_bytes, write_gray
+from pipeline.manifest import Layout, read_faces
+from pipeline.strokes import DeformParams, Stroke, deform, displacement_field, render, smooth, to_svg, trace, warp
+
+FACE_PX = 256
+
+
+@dataclass(frozen=True)
+class SimplifyParams:
+    """Section `simplify`. Lengths are px at a 256-px face."""
+
+    method: Literal["classical"]  # trace, merge, smooth, render; a learned one follows
+    styles: dict[str, bool]  # whether a style is simplified; the paper leaves photo-sketch as it is
+    threshold: float  # ink is darker than this
+    solid_px: float  # wider ink is drawn as its outline
+    close_px: float  # nearer lines merge
+    gap_px: float  # shorter breaks are joined
+    smooth_px: float  # standard deviation of the smoothing along a line
+    min_length_px: float  # shorter lines are specks
+    width_px: float  # of the pen; a stroke's own width counts by half
+    deform: DeformParams
+    seed: int
+
+
+def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:
+    """Sketch (H, W) -> the strokes a person would draw."""
+    scale = min(sketch.shape) / FACE_PX
+    solid, close = max(3.0, params.solid_px * scale), max(1.0, params.close_px * scale)
+    strokes = trace(sketch, params.threshold, solid, close, max(2.0, params.gap_px * scale))
+    lines = smooth(strokes, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0)
+    pen = params.width_px * scale
+    return [Stroke(line.points, (pen + np.clip(line.widths, 0, 2 * pen)) / 2) for line in lines]
+
+
+def generator(face: str, style: str, seed: int) -> np.random.Generator:
+    """Randomness that belongs to one drawing of one face."""
+    digest = hashlib.sha256(f"{seed}/{style}/{face}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def run(style: str, params: SimplifyParams, data: Path, jobs: int, svg: bool = False) -> None:
+    """styles/STYLE/ID.png -> simplified/STYLE/clean/ID.png (and .svg) and simplified/STYLE/deformed/ID.png."""
+    layout = Layout(data)
+    ids = [face.id for face in read_faces(layout)]
+    with new_folder(layout.simplified(style)) as out:
+        map_images(partial(_one, style, params, layout, out, svg), ids, jobs, f"simplify {style}")
+
+
+def _one(style: str, params: SimplifyParams, layout: Layout, out: Path, svg: bool, face: str) -> None:
+    raw = read_gray(layout.style(style) / f"{face}.png")
+    rng = generator(face, style, params.seed)
+    if not params.styles[style]:
+        write_gray(out / "clean" / f"{face}.png", raw)
+        write_gray(out / "deformed" / f"{face}.png", warp(raw, displacement_field(raw.shape, params.deform, rng)))
+        return
+    strokes = simplify(raw, params)
+    write_gray(out / "clean" / f"{face}.png", render(strokes, raw.shape))
+    write_gray(out / "deformed" / f"{face}.png", render(deform(strokes, params.deform, rng, raw.shape), raw.shape))
+    if svg:
+        write_bytes(out / "clean" / f"{face}.svg", to_svg(strokes, raw.shape).encode())

@@ -1,0 +1,249 @@
+"""Strokes: raster -> thin lines -> vector strokes -> smoothed, deformed -> raster or SVG.
+
+All lengths are pixels of the image at hand; callers scale what is stated at a 256-px face.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from pipeline.images import Sketch
+
+SUPERSAMPLING = 4
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One line of a drawing."""
+
+    points: NDArray[np.float32]  # (n, 2) x, y, px
+    widths: NDArray[np.float32]  # (n,) px
+
+    @property
+    def length(self) -> float:
+        return float(np.linalg.norm(np.diff(self.points, axis=0), axis=1).sum())
+
+
+def trace(sketch: Sketch, threshold: float, solid: float, close: float, gap: float) -> list[Stroke]:
+    """Ink darker than `threshold` -> strokes along its middle.
+
+    Regions wider than `solid` become their outline. Lines nearer than `close` merge; a line goes on
+    straight across junctions and across breaks up to `gap`.
+    """
+    ink = (sketch < threshold).astype(np.uint8)
+    ink = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, _disc(close)).astype(np.uint8)
+    core = cv2.morphologyEx(ink, cv2.MORPH_OPEN, _disc(solid)).astype(np.uint8)
+    outline = core - cv2.erode(core, _disc(3))
+    lines = ink & ~cv2.dilate(core, _disc(3)) | outline
+    skeleton = cv2.ximgproc.thinning(lines.astype(np.uint8) * 255) > 0  # type: ignore[attr-defined]
+    half = cv2.distanceTransform(lines.astype(np.uint8), cv2.DIST_L2, 3)
+    points, ends = _trace(np.pad(skeleton, 8), float(gap))
+    parts = np.split(points[:, ::-1] - 8, ends[:-1]) if len(ends) else []
+    return [_stroke(part, half) for part in parts if len(part) > 1]
+
+
+@cache
+def _disc(diameter: float) -> NDArray[np.uint8]:
+    side = max(1, round(diameter))
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8, copy=False)
+
+
+def _stroke(points: NDArray[np.int64], half: NDArray) -> Stroke:
+    widths = 2 * half[points[:, 1], points[:, 0]] - 1
+    return Stroke(points.astype(np.float32), np.maximum(widths, 1).astype(np.float32))
+
+
+@njit(cache=True)
+def _trace(skeleton: NDArray, gap: float) -> tuple[NDArray, NDArray]:
+    """Every skeleton pixel in one line: (row, column) of all points, and where each line ends.
+
+    Lines start at free ends first, then anywhere (loops), and extend both ways. The border is 8 px of nothing.
+    """
+    free = skeleton.copy()
+    rows, columns = np.nonzero(skeleton)
+    degree = np.zeros(len(rows), np.int64)
+    for i in range(len(rows)):
+        degree[i] = skeleton[rows[i] - 1 : rows[i] + 2, columns[i] - 1 : columns[i] + 2].sum() - 1
+    points = np.zeros((2 * len(rows) + 2, 2), np.int64)
+    ends = np.zeros(len(rows) + 1, np.int64)
+    total, lines = 0, 0
+    for wanted in (1, 9):
+        for i in range(len(rows)):
+            if degree[i] > wanted or not free[rows[i], columns[i]]:
+                continue
+            start = total
+            total = _walk(free, rows[i], columns[i], points, start, total, gap)
+            points[start:total] = points[start:total][::-1].copy()
+            total = _walk(free, -1, -1, points, start, total, gap)
+            ends[lines] = total
+            lines += 1
+    return points[:total], ends[:lines]
+
+
+@njit(cache=True)
+def _walk(free: NDArray, row: int, column: int, points: NDArray, start: int, total: int, gap: float) -> int:
+    """Append pixels from (row, column), or onwards from the line's last point, straight ahead as far as it goes."""
+    if row < 0:
+        row, column = points[total - 1]
+    else:
+        points[total] = row, column
+        total += 1
+    free[row, column] = False
+    while True:
+        before = max(start, total - 6)
+        dy, dx = row - points[before, 0], column - points[before, 1]
+        norm = np.sqrt(dy * dy + dx * dx)
+        best, by, bx = -1e9, -1, -1
+        reach = int(gap) + 1 if norm > 3 else 1
+        for y in range(row - reach, row + reach + 1):
+            for x in range(column - reach, column + reach + 1):
+                if not free[y, x]:
+                    continue
+                ey, ex = y - row, x - column
+                distance = np.sqrt(ey * ey + ex * ex)
+                ahead = (dy * ey + dx * ex) / (norm * distance) if norm > 0 else 0.0
+                near = distance < 1.5
+                if (near and ahead < -0.3) or (not near and (ahead < 0.6 or distance > gap)):
+                    continue
+                score = ahead - 2.0 * distance
+                if score > best:
+                    best, by, bx = score, y, x
+        if by < 0:
+            return total
+        row, column = by, bx
+        points[total] = row, column
+        total += 1
+        free[row, column] = False
+
+
+def smooth(strokes: Sequence[Stroke], sigma: float, min_length: float, step: float) -> list[Stroke]:
+    """Strokes longer than `min_length`, smoothed along their length, ends kept, one point every `step`."""
+    return [_smooth(stroke, sigma, step) for stroke in strokes if stroke.length >= min_length]
+
+
+def _smooth(stroke: Stroke, sigma: float, step: float) -> Stroke:
+    dense = resample(stroke, 1.0)
+    n = len(dense.points)
+    reach = min(n - 1, int(4 * sigma) + 1)
+    points = dense.points.astype(np.float64)
+    before = 2 * points[0] - points[reach:0:-1]
+    after = 2 * points[-1] - points[-2 : -reach - 2 : -1]
+    longer = gaussian_filter1d(np.concatenate([before, points, after]), sigma, axis=0)[reach : reach + n]
+    widths = gaussian_filter1d(dense.widths, 2 * sigma, mode="nearest")
+    return resample(Stroke(longer.astype(np.float32), widths), step)
+
+
+def resample(stroke: Stroke, step: float) -> Stroke:
+    """The same line with points about `step` apart, ends kept."""
+    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(stroke.points, axis=0), axis=1))])
+    at = np.linspace(0, along[-1], max(2, round(along[-1] / step) + 1))
+    x, y, w = (np.interp(at, along, v) for v in (stroke.points[:, 0], stroke.points[:, 1], stroke.widths))
+    return Stroke(np.stack([x, y], 1).astype(np.float32), w.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class DeformParams:
+    """An unpractised hand. Lengths at a 256-px face."""
+
+    displacement_px: float  # largest shift of any point
+    wavelength_px: float  # how far apart independent shifts are
+    overshoot_px: float  # standard deviation by which a stroke runs past its ends, or stops short
+    gaps: float  # expected breaks per 100 px of stroke
+    gap_px: float  # length of a break
+    missing: float  # probability that a stroke shorter than 60 px is left out
+    width_jitter: float  # relative standard deviation of a stroke's width
+
+
+def displacement_field(shape: tuple[int, ...], params: DeformParams, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Smooth random shifts (H, W, 2) in px, x then y, no longer than displacement_px at 256."""
+    scale = min(shape[:2]) / 256
+    knots = [max(2, round(side / (params.wavelength_px * scale)) + 1) for side in shape[:2]]
+    coarse = rng.uniform(-1, 1, (*knots, 2)).astype(np.float32)
+    field = cv2.resize(coarse, shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    field = cv2.GaussianBlur(field, (0, 0), max(0.5, params.wavelength_px * scale / 3))
+    length = np.linalg.norm(field, axis=2, keepdims=True)
+    return (field / np.maximum(1, length) * params.displacement_px * scale).astype(np.float32)
+
+
+def warp(sketch: Sketch, field: NDArray[np.float32]) -> Sketch:
+    """Raster sketch under a displacement field, paper beyond its border."""
+    ys, xs = np.mgrid[: sketch.shape[0], : sketch.shape[1]].astype(np.float32)
+    moved = cv2.remap(sketch, xs - field[..., 0], ys - field[..., 1], cv2.INTER_LINEAR, borderValue=(1.0,))
+    return np.clip(moved, 0, 1).astype(np.float32)
+
+
+def deform(
+    strokes: Sequence[Stroke], params: DeformParams, rng: np.random.Generator, shape: tuple[int, ...]
+) -> list[Stroke]:
+    """Strokes as an unpractised hand would repeat them: shifted, overshot, broken, some left out."""
+    field, scale = displacement_field(shape, params, rng), min(shape[:2]) / 256
+    drawn: list[Stroke] = []
+    for stroke in strokes:
+        kept = stroke.length > 60 * scale or rng.random() >= params.missing  # ours: 60 px, an eyelid's length
+        moved = _moved(_overshot(stroke, params.overshoot_px * scale, rng), field)
+        width = max(0.4, 1 + params.width_jitter * rng.standard_normal())
+        pieces = _broken(Stroke(moved.points, moved.widths * np.float32(width)), params, scale, rng)
+        drawn += pieces if kept else []
+    return drawn
+
+
+def _moved(stroke: Stroke, field: NDArray[np.float32]) -> Stroke:
+    h, w = field.shape[:2]
+    x = np.clip(stroke.points[:, 0].round().astype(int), 0, w - 1)
+    y = np.clip(stroke.points[:, 1].round().astype(int), 0, h - 1)
+    return Stroke(stroke.points + field[y, x], stroke.widths)
+
+
+def _overshot(stroke: Stroke, sigma: float, rng: np.random.Generator) -> Stroke:
+    """Both ends moved along their direction by a normal amount, never by more than a quarter of the length."""
+    points = stroke.points.copy()
+    for end, inner in ((0, min(3, len(points) - 1)), (-1, max(-4, -len(points)))):
+        direction = points[end] - points[inner]
+        by = np.clip(sigma * rng.standard_normal(), -0.25 * stroke.length, 0.25 * stroke.length)
+        points[end] += direction / max(1e-6, float(np.linalg.norm(direction))) * np.float32(max(by, -1.0))
+    return Stroke(points, stroke.widths)
+
+
+def _broken(stroke: Stroke, params: DeformParams, scale: float, rng: np.random.Generator) -> list[Stroke]:
+    length = stroke.length
+    count = rng.poisson(params.gaps * length / (100 * scale))
+    if count == 0 or length < 8 * params.gap_px * scale:
+        return [stroke]
+    at = np.sort(rng.uniform(0.15, 0.85, count))[:2]
+    n, hole = len(stroke.points), params.gap_px * scale / length
+    bounds = [0.0, *(v for a in at for v in (a - hole / 2, a + hole / 2)), 1.0]
+    spans = [(round(a * (n - 1)), round(b * (n - 1)) + 1) for a, b in zip(bounds[::2], bounds[1::2], strict=True)]
+    return [Stroke(stroke.points[a:b], stroke.widths[a:b]) for a, b in spans if b - a > 1]
+
+
+def render(strokes: Sequence[Stroke], shape: tuple[int, ...]) -> Sketch:
+    """Strokes -> antialiased black lines on white paper, (H, W)."""
+    over = SUPERSAMPLING
+    canvas = np.full((shape[0] * over, shape[1] * over), 255, np.uint8)
+    for stroke in strokes:
+        points = np.round((stroke.points + 0.5) * over * 16).astype(np.int32)
+        widths = np.maximum(1, np.round((stroke.widths[1:] + stroke.widths[:-1]) / 2 * over)).astype(int)
+        for run in np.split(np.arange(len(widths)), np.flatnonzero(np.diff(widths)) + 1):
+            line = points[run[0] : run[-1] + 2].reshape(-1, 1, 2)
+            cv2.polylines(canvas, [line], False, 0, int(widths[run[0]]), cv2.LINE_8, 4)
+    small = cv2.resize(canvas, shape[1::-1], interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32) / np.float32(255)
+
+
+def to_svg(strokes: Sequence[Stroke], shape: tuple[int, ...]) -> str:
+    """Strokes as an SVG drawing, one path each."""
+    paths = "\n".join(_svg_path(stroke) for stroke in strokes)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {shape[1]} {shape[0]}">'
+    style = '<g fill="none" stroke="black" stroke-linecap="round" stroke-linejoin="round">'
+    return f'{head}<rect width="100%" height="100%" fill="white"/>\n{style}\n{paths}\n</g></svg>\n'
+
+
+def _svg_path(stroke: Stroke) -> str:
+    points = " ".join(f"{x + 0.5:.2f},{y + 0.5:.2f}" for x, y in stroke.points)
+    return f'<path d="M {points}" stroke-width="{float(stroke.widths.mean()):.2f}"/>'

@@ -1,0 +1,60 @@
+"""Photo-sketch: a sparse contour drawing, imperfectly aligned, as of Li et al. 2019.
+
+`contour` is the classical stand-in for their network: soft contours, traced, the salient long lines
+kept and drawn again by an unsteady hand.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from pipeline.contours import soft_contours
+from pipeline.images import Photo, Sketch
+from pipeline.strokes import DeformParams, Stroke, deform, render, smooth, trace
+
+FACE_PX = 256
+FLOOR, SPREAD_PX = 0.18, 1.5  # ours: of the soft contours the lines are taken from
+
+
+@dataclass(frozen=True)
+class PhotosketchParams:
+    """Section `styles.photosketch`. Lengths are px at a 256-px face."""
+
+    method: Literal["contour"]  # classical; not the published network, and named so
+    salience: float  # mean contour strength a line must have
+    min_length_px: float  # shorter lines are left out
+    smooth_px: float  # standard deviation of the smoothing along a line
+    width_px: float  # of the pen
+    misalignment_px: float  # largest distance by which the hand misses the contour
+
+
+def photosketch(photo: Photo, params: PhotosketchParams) -> Sketch:
+    """Photo (H, W, 3) -> Sketch (H, W). The hand's error depends on the photo alone."""
+    scale = min(photo.shape[:2]) / FACE_PX
+    contours = soft_contours(photo, FLOOR, SPREAD_PX)
+    ridge = (
+        contours >= cv2.dilate(cv2.GaussianBlur(contours, (0, 0), max(0.6, scale)), np.ones((3, 3), np.uint8)) * 0.97
+    )
+    lines = trace(
+        np.where(ridge & (contours > params.salience), 0, 1).astype(np.float32), 0.5, 1e3, 2.0, max(2.0, 5 * scale)
+    )
+    strokes = [line for line in lines if _strength(line, contours) >= params.salience]
+    strokes = smooth(strokes, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0)
+    pen = [_tapered(stroke, params.width_px * scale) for stroke in strokes]
+    digest = hashlib.sha256(photo.tobytes()).digest()
+    hand = DeformParams(params.misalignment_px, 48, 2, 0, 1, 0, 0.15)  # ours: wavelength, overshoot, width jitter
+    return render(deform(pen, hand, np.random.default_rng(int.from_bytes(digest[:8], "big")), photo.shape), photo.shape)
+
+
+def _strength(stroke: Stroke, contours: Sketch) -> float:
+    x, y = stroke.points.T.astype(int)
+    return float(contours[y, x].mean())
+
+
+def _tapered(stroke: Stroke, width: float) -> Stroke:
+    """Full width in the middle, thinner towards both ends."""
+    along = np.linspace(-1, 1, len(stroke.points))
+    return Stroke(stroke.points, (width * (1 - 0.5 * along**4)).astype(np.float32))
