@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import UserError
 from pipeline.images import Photo, Sketch, luminance, map_images, new_folder, read_photo, write_gray
 from pipeline.manifest import Layout, read_faces
 
@@ -51,8 +52,15 @@ STYLES: dict[str, Callable[[], Style]] = {
 }
 
 
+def style(name: str) -> Style:
+    """The style of that name. Raises UserError for any other."""
+    if name not in STYLES:
+        raise UserError(f"no style '{name}'; there are {', '.join(STYLES)}")
+    return STYLES[name]()
+
+
 def run(name: str, params: Any, data: Path, jobs: int) -> None:
-    """faces/photos/ID.png -> styles/NAME/ID.png for every accepted face; params as STYLES[name]().params."""
+    """faces/photos/ID.png -> styles/NAME/ID.png for every accepted face; params as style(name).params."""
     layout = Layout(data)
     ids = [face.id for face in read_faces(layout)]
     with new_folder(layout.style(name)) as out:
@@ -60,4 +68,4 @@ def run(name: str, params: Any, data: Path, jobs: int) -> None:
 
 
 def _one(name: str, params: Any, layout: Layout, out: Path, face: str) -> None:
-    write_gray(out / f"{face}.png", STYLES[name]().draw(read_photo(layout.photos / f"{face}.png"), params))
+    write_gray(out / f"{face}.png", style(name).draw(read_photo(layout.photos / f"{face}.png"), params))

@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.images import Gray, Sketch
-from pipeline.styles.dog import dog_profile, face_scale, gaussian_profile, on_canvas
+from pipeline.styles.dog import dog_profile, face_scale, gaussian_profile, on_canvas, require
 
 K = 1.6  # sigma_s / sigma_c, Eq. 8
 WHITE = np.float32(255)  # the paper's responses are in 8-bit gray levels
@@ -27,6 +27,14 @@ class FdogParams:
     rho: float  # weight of the surroundings: how much darker than them a line must be
     tau: float  # lines are where 1 + tanh(H) is below
     line_iterations: int
+
+    def __post_init__(self) -> None:
+        widths = (self.flow_radius, self.sigma_c, self.sigma_m)
+        require(min(widths) > 0, "styles.fdog: flow_radius, sigma_c and sigma_m > 0")
+        require(0 < self.tau <= 1 and self.rho >= 0, "styles.fdog: 0 < tau <= 1, rho >= 0")
+        require(
+            self.flow_iterations >= 0 < self.line_iterations, "styles.fdog: flow_iterations >= 0, line_iterations > 0"
+        )
 
 
 def fdog(gray: Gray, params: FdogParams) -> Sketch:
@@ -48,7 +56,7 @@ def _tangents(gray: Gray) -> tuple[Field, Gray]:
     """Sobel gradient turned by 90 degrees, as unit vectors (2, H, W), and its magnitude."""
     dx = cv2.Sobel(gray, cv2.CV_32F, 1, 0, borderType=cv2.BORDER_REFLECT_101)
     dy = cv2.Sobel(gray, cv2.CV_32F, 0, 1, borderType=cv2.BORDER_REFLECT_101)
-    return _unit(np.stack([-dy, dx])), cv2.magnitude(dx, dy)
+    return _unit(np.stack([-dy, dx])), np.hypot(dx, dy)
 
 
 def _unit(field: Field) -> Field:
@@ -103,12 +111,12 @@ def _lines(response: Gray, tau: float) -> Sketch:
     """0 where H < 0 and 1 + tanh(H) < tau (Eq. 10), sampled twice as densely, so that borders are smooth."""
     height, width = response.shape
     dense = cv2.resize(response, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
-    paper = (dense >= min(0.0, float(np.arctanh(tau - 1)))).astype(np.float32)
+    paper = (dense >= np.float32(np.arctanh(tau - 1))).astype(np.float32)
     return np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _mirrored(gray: Gray, margin: int) -> Gray:
-    return cv2.copyMakeBorder(gray, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
+    return np.pad(gray, margin, mode="reflect")
 
 
 @njit(cache=True)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from pipeline.images import Gray, Photo, Sketch, to_uint8
-from pipeline.styles.dog import blur, face_scale, on_canvas
+from pipeline.styles.dog import blur, face_scale, on_canvas, require
 
 BINS = 1000  # of the histograms of relative darkness, as GIMP's
 WHITE = np.float32(255)
@@ -25,12 +25,17 @@ class PhotocopyParams:
     black: float  # share of the dark pixels that become fully black
     white: float  # share of the light pixels that become fully white
 
+    def __post_init__(self) -> None:
+        shares = (self.sharpness, self.threshold, self.black, self.white)
+        require(min(shares) >= 0 and max(shares) <= 1, "styles.photocopy: sharpness to white within 0 and 1")
+        require(self.mask_radius > 0, "styles.photocopy: mask_radius > 0")
+
 
 def lightness(photo: Photo) -> Gray:
     """HSL lightness, (H, W, 3) uint8 -> (H, W) float32 in [0, 1]."""
     red, green, blue = cv2.split(photo)
     low, high = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
-    return cv2.addWeighted(low, 0.5, high, 0.5, 0, dtype=cv2.CV_32F) / WHITE
+    return np.asarray(cv2.addWeighted(low, 0.5, high, 0.5, 0, dtype=cv2.CV_32F), np.float32) / WHITE
 
 
 def photocopy(gray: Gray, params: PhotocopyParams) -> Sketch:
@@ -40,13 +45,13 @@ def photocopy(gray: Gray, params: PhotocopyParams) -> Sketch:
 
 def _draw(gray: Gray, params: PhotocopyParams) -> Sketch:
     tone, surroundings = _blurred(gray, params)
-    ratio = tone / np.maximum(surroundings, 1)
+    ratio: Gray = np.divide(tone, np.maximum(surroundings, 1))
     down, up = _ramps(ratio, params)
-    dark = tone * _rise(ratio, params.threshold - down, down)
+    dark = np.multiply(tone, _rise(ratio, params.threshold - down, down))
     light = WHITE - (1 - _rise(ratio, params.threshold, up)) * (WHITE - tone)
-    drawn = np.where(ratio < params.threshold, dark, light)
+    drawn: Gray = np.where(ratio < params.threshold, dark, light)
     drawn[surroundings <= 2] = 0  # too black for a ratio
-    return drawn / WHITE
+    return np.divide(drawn, WHITE)
 
 
 def _blurred(gray: Gray, params: PhotocopyParams) -> tuple[Gray, Gray]:

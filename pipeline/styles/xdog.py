@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from pipeline.images import Gray, Sketch
-from pipeline.styles.dog import dog, face_scale, on_canvas, soft_threshold
+from pipeline.styles.dog import dog, face_scale, on_canvas, require, soft_threshold
 
 LARGEST_PX = 2048  # ours: a larger face is drawn at this size and enlarged, to bound time and memory
 
@@ -16,8 +16,12 @@ class XdogParams:
     sigma: float  # of the narrow Gaussian, px at a 256-px face: line width
     k: float  # wide sigma / narrow sigma
     p: float  # strength of the edges beside the tone
-    epsilon: float  # responses above are paper; near 0: pure lines, .5 to .8: dark hair fills
+    epsilon: float  # responses above are paper; below 0: only strong lines, 0: lines, .5 to .8: dark hair fills
     phi: float  # steepness of the ramp from paper to ink
+
+    def __post_init__(self) -> None:
+        require(self.sigma > 0 and self.k > 1 and self.p >= 0, "styles.xdog: sigma > 0, k > 1, p >= 0")
+        require(self.phi > 0, "styles.xdog: phi > 0")
 
 
 def xdog(gray: Gray, params: XdogParams) -> Sketch:
