@@ -1,0 +1,176 @@
+"""Stage evaluate: the trained system measured on the splits it was not trained on, per style.
+
+Systems: `joint` (SCN and ISN after joint training), `apart` (as trained alone), `isn_true` (ISN on the true
+Canny ⊙ HED: the upper bound) and `isn_raw` (ISN fed the raw sketch: what the SCN is worth).
+"""
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import metrics
+from pipeline.errors import UserError
+from pipeline.images import console, new_folder, write_bytes, write_photo
+from pipeline.inference import System, load_system
+from pipeline.manifest import Layout
+from pipeline.pack import Split, read_split, splits
+from pipeline.sheets import contact_sheet
+
+Row = dict[str, Any]
+ARTIST = "artist"
+
+
+@dataclass(frozen=True)
+class EvaluateParams:
+    """Section `evaluate`."""
+
+    threshold: float  # an edge is > threshold in R, in [0, 1]
+    tolerance_px: float  # of the tolerant precision and recall
+    sheet_rows: int  # faces on each sheet
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one system made of one style of one split."""
+
+    system: str
+    style: str
+    sketches: NDArray[np.uint8]
+    refined: NDArray[np.float32] | None  # None where no edges are predicted
+    photos: NDArray[np.uint8]
+
+
+def styles_of(split: Split) -> list[str]:
+    return [name.removeprefix("sketch/") for name in split.layers if name.startswith("sketch/")]
+
+
+def outputs(split: Split, joint: System, apart: System) -> list[Output]:
+    """All systems on all styles of a split."""
+    product = split.layers["canny"] / np.float32(255) * (split.layers["hed"] / np.float32(255))
+    shown = (255 - product * 255).astype(np.uint8)
+    made = [Output("isn_true", "canny_hed", shown, None, apart.photos(product))]
+    for style in styles_of(split):
+        sketches = split.layers[f"sketch/{style}"]
+        for name, system in (("joint", joint), ("apart", apart)):
+            refined = system.refine(sketches)
+            made.append(Output(name, style, sketches, refined, system.photos(refined)))
+        strokes = 1 - sketches / np.float32(255)
+        made.append(Output("isn_raw", style, sketches, None, apart.photos(strokes)))
+    return made
+
+
+def image_rows(name: str, split: Split, output: Output, params: EvaluateParams) -> list[Row]:
+    """Per-image metrics of one output."""
+    rows = []
+    for i, face in enumerate(split.ids):
+        photo, made = np.asarray(split.layers["photo"][i]), output.photos[i]
+        row: Row = {"split": name, "id": face, "system": output.system, "style": output.style}
+        row |= {"psnr": metrics.psnr(photo, made), "ssim": metrics.ssim(photo, made)}
+        if output.refined is not None:
+            edges, truth = output.refined[i] > params.threshold, np.asarray(split.layers["canny"][i]) > 127
+            row |= metrics.edge_scores(edges, truth, 0)
+            tolerant = metrics.edge_scores(edges, truth, params.tolerance_px)
+            row |= {f"{key}_{params.tolerance_px:g}px": value for key, value in tolerant.items()}
+        rows.append(row)
+    return rows
+
+
+def mean_of(rows: list[Row]) -> dict[str, float]:
+    """Means of all numeric columns, with N."""
+    keys = [key for key, value in rows[0].items() if isinstance(value, float)]
+    return {"n": len(rows)} | {key: round(float(np.mean([row[key] for row in rows])), 4) for key in keys}
+
+
+def set_scores(split: Split, output: Output) -> tuple[dict[str, float | None], dict[str, str]]:
+    """FID, KID and identity of one output; None, with the reason, where their weights are missing."""
+    real, made = np.asarray(split.layers["photo"]), output.photos
+    scores: dict[str, float | None] = {"fid": None, "kid": None, "identity": None, "identity_rank1": None}
+    reasons = {}
+    try:
+        a, b = metrics.inception_features(real), metrics.inception_features(made)
+        scores |= {"fid": metrics.fid(a, b), "kid": metrics.kid(a, b)}
+    except UserError as error:
+        reasons["fid, kid"] = str(error)
+    try:
+        scores |= metrics.identity_scores(metrics.identity_features(real), metrics.identity_features(made))
+    except UserError as error:
+        reasons["identity"] = str(error)
+    return {key: value if value is None else round(value, 4) for key, value in scores.items()}, reasons
+
+
+def evaluate_split(
+    name: str, split: Split, joint: System, apart: System, params: EvaluateParams
+) -> tuple[dict[str, Any], list[Row], list[Output], dict[str, str]]:
+    """Scores {system: {style or "all": metrics}}, per-image rows, what was made, and what could not be computed.
+
+    "all" is over the synthetic styles; real sketches stand apart.
+    """
+    made, rows, reasons = outputs(split, joint, apart), [], {}
+    scores: dict[str, Any] = {}
+    for output in made:
+        own = image_rows(name, split, output, params)
+        rows += own
+        extra, missing = set_scores(split, output) if output.system != "isn_raw" else ({}, {})
+        reasons |= missing
+        scores.setdefault(output.system, {})[output.style] = mean_of(own) | extra
+    for system in ("joint", "apart", "isn_raw"):
+        synthetic = [row for row in rows if row["system"] == system and row["style"] != ARTIST]
+        scores[system]["all"] = mean_of(synthetic)
+    return scores, rows, made, reasons
+
+
+def sheets(split: Split, made: list[Output], rows: list[Row], count: int) -> dict[str, NDArray[np.uint8]]:
+    """Best, median and worst faces by the PSNR of the joint system, one row each with its style."""
+    by_style = {output.style: output for output in made if output.system == "joint"}
+    ranked = sorted((r for r in rows if r["system"] == "joint"), key=lambda r: (-r["psnr"], r["id"], r["style"]))
+    middle = max(0, len(ranked) // 2 - count // 2)
+    chosen = {"best": ranked[:count], "median": ranked[middle : middle + count], "worst": ranked[-count:]}
+    return {name: _sheet(split, by_style, part) for name, part in chosen.items()}
+
+
+def _sheet(split: Split, by_style: dict[str, Output], rows: list[Row]) -> NDArray[np.uint8]:
+    pictures = []
+    for row in rows:
+        i, output = split.ids.index(row["id"]), by_style[row["style"]]
+        assert output.refined is not None
+        refined = 1 - output.refined[i]
+        pictures.append(
+            [np.asarray(output.sketches[i]), refined, output.photos[i], np.asarray(split.layers["photo"][i])]
+        )
+    labels = [f"{row['style']}\n{row['psnr']:.1f} dB" for row in rows]
+    return contact_sheet(pictures, ["sketch", "refined", "generated", "photo"], labels, split.layers["photo"].shape[1])
+
+
+def run(params: EvaluateParams, data: Path, device: str) -> None:
+    """data/packed and data/trained -> data/evaluation: metrics.json, images.csv, sheets/."""
+    layout = Layout(data)
+    joint, apart = (load_system(layout, stage, device) for stage in ("joint", "apart"))
+    result: dict[str, Any] = {}
+    all_rows, missing = [], {}
+    with new_folder(layout.evaluation) as out:
+        for name in (split for split in splits(layout) if split != "train"):
+            split = read_split(layout, name)
+            result[name], rows, made, reasons = evaluate_split(name, split, joint, apart, params)
+            all_rows += rows
+            missing |= reasons
+            for kind, sheet in sheets(split, made, rows, params.sheet_rows).items():
+                write_photo(out / "sheets" / f"{name}_{kind}.png", sheet)
+        result["not_computed"] = missing
+        write_bytes(out / "metrics.json", json.dumps(result, indent=1).encode())
+        write_bytes(out / "images.csv", _csv(all_rows).encode())
+    for what, reason in missing.items():
+        console.print(f"evaluate: {what} not computed: {reason}")
+
+
+def _csv(rows: list[Row]) -> str:
+    text, columns = io.StringIO(), max(rows, key=len)
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([{k: f"{v:.5f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows])
+    return text.getvalue()
