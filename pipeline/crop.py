@@ -142,7 +142,7 @@ def locate_haar(path: Path, photo: Photo, params: CropParams) -> Found:
     """Viola-Jones face, then the pupils: eye cascade in the eye band, else where eyes lie in such a box."""
     shrink = min(1.0, SEARCH_PX / min(photo.shape[:2]))
     gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else gray
+    small = np.asarray(cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
     x, y, side = _face_box(small)
     eyes = [_eye(small, x, y, side, half) for half in (0, 1)]
     level = all(eyes) and abs(eyes[0][1] - eyes[1][1]) < 0.12 * side  # type: ignore[index]
@@ -160,7 +160,9 @@ def _face_box(gray: NDArray[np.uint8]) -> tuple[float, float, float]:
     )
     if len(boxes) == 0:
         raise Unusable("no face")
-    ranked = sorted(zip(boxes.tolist(), np.ravel(weights), strict=True), key=lambda pair: pair[0][2], reverse=True)
+    ranked = sorted(
+        zip(np.asarray(boxes).tolist(), np.ravel(weights), strict=True), key=lambda pair: pair[0][2], reverse=True
+    )
     best = max(ranked, key=lambda pair: pair[0][2] * max(0.1, float(pair[1])))
     rivals = [
         box for box, weight in ranked if box[2] > 0.6 * best[0][2] and weight > 0.5 * best[1] and _apart(box, best[0])
@@ -179,7 +181,7 @@ def _eye(gray: NDArray[np.uint8], x: float, y: float, side: float, half: int) ->
     """Pupil in the left (0) or right (1) half of the eye band, refined to the darkest blob."""
     x0, x1 = (int(x + share * side) for share in ((0.08, 0.5), (0.5, 0.92))[half])
     y0, y1 = int(y + 0.2 * side), int(y + 0.56 * side)
-    band = cv2.resize(gray[y0:y1, x0:x1], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    band = np.asarray(cv2.resize(gray[y0:y1, x0:x1], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
     least = max(12, int(0.3 * side))
     boxes = _cascade("eye").detectMultiScale(band, 1.05, 3, minSize=(least, least))
     if len(boxes) == 0:

@@ -52,7 +52,8 @@ def styles_of(split: Split) -> list[str]:
 
 def outputs(split: Split, joint: System, apart: System) -> list[Output]:
     """All systems on all styles of a split."""
-    product = split.layers["canny"] / np.float32(255) * (split.layers["hed"] / np.float32(255))
+    canny, hed = (split.layers[key].astype(np.float32) / np.float32(255) for key in ("canny", "hed"))
+    product = canny * hed
     shown = (255 - product * 255).astype(np.uint8)
     made = [Output("isn_true", "canny_hed", shown, None, apart.photos(product))]
     for style in styles_of(split):
@@ -60,7 +61,7 @@ def outputs(split: Split, joint: System, apart: System) -> list[Output]:
         for name, system in (("joint", joint), ("apart", apart)):
             refined = system.refine(sketches)
             made.append(Output(name, style, sketches, refined, system.photos(refined)))
-        strokes = 1 - sketches / np.float32(255)
+        strokes = 1 - sketches.astype(np.float32) / np.float32(255)
         made.append(Output("isn_raw", style, sketches, None, apart.photos(strokes)))
     return made
 
@@ -111,7 +112,9 @@ def evaluate_split(
 
     "all" is over the synthetic styles; real sketches stand apart.
     """
-    made, rows, reasons = outputs(split, joint, apart), [], {}
+    made = outputs(split, joint, apart)
+    rows: list[Row] = []
+    reasons: dict[str, str] = {}
     scores: dict[str, Any] = {}
     for output in made:
         own = image_rows(name, split, output, params)
@@ -152,7 +155,8 @@ def run(params: EvaluateParams, data: Path, device: str) -> None:
     layout = Layout(data)
     joint, apart = (load_system(layout, stage, device) for stage in ("joint", "apart"))
     result: dict[str, Any] = {}
-    all_rows, missing = [], {}
+    all_rows: list[Row] = []
+    missing: dict[str, str] = {}
     with new_folder(layout.evaluation) as out:
         for name in (split for split in splits(layout) if split != "train"):
             split = read_split(layout, name)

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.images import SUFFIXES, Sketch, console, import_sketch, to_uint8, write_gray, write_photo
-from pipeline.inference import System, load_system, read_system
+from pipeline.inference import System, load_system, pick_device, read_system
 from pipeline.manifest import Layout
 
 
@@ -44,10 +44,8 @@ def unique_names(files: list[Path]) -> list[str]:
 
 def run(sketches: list[Path], out: Path, weights: Path | None, invert: bool, data: Path, device: str) -> None:
     """Write OUT/NAME.refined.png (ink on paper) and OUT/NAME.photo.png for every drawing."""
-    from pipeline.inference import _device
-
     files = files_of(sketches)
-    system = read_system(weights, _device(device)) if weights else load_system(Layout(data), "joint", device)
+    system = read_system(weights, pick_device(device)) if weights else load_system(Layout(data), "joint", device)
     for file, name in zip(files, unique_names(files), strict=True):
         drawing = import_sketch(file)
         generate_one(system, 1 - drawing if invert else drawing, file, out, name)

@@ -28,6 +28,7 @@ class System:
     scn: nn.Module
     isn: nn.Module
     device: torch.device
+    size: int  # side of the faces it was trained on, px
 
     def refine(self, sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Sketches (N, H, W), 255 = paper -> calibrated strokes R (N, H, W) in [0, 1], 1 = ink."""
@@ -59,7 +60,7 @@ def load_system(layout: Layout, stage: str, device: str) -> System:
 
     Raises CheckpointError where a weights file is missing or not whole.
     """
-    return SYSTEMS[stage](layout, _device(device))
+    return SYSTEMS[stage](layout, pick_device(device))
 
 
 def _joint(layout: Layout, device: torch.device) -> System:
@@ -67,8 +68,9 @@ def _joint(layout: Layout, device: torch.device) -> System:
 
 
 def _apart(layout: Layout, device: torch.device) -> System:
-    scn, isn = (_read(layout.trained(name) / "weights.safetensors", name, "g/", device) for name in ("scn", "isn"))
-    return System(scn, isn, device)
+    paths = {name: layout.trained(name) / "weights.safetensors" for name in CHANNELS}
+    scn, isn = (_read(path, name, "g/", device) for name, path in paths.items())
+    return System(scn, isn, device, load_tensors(paths["isn"])[1]["size"])
 
 
 SYSTEMS: dict[str, Callable[[Layout, torch.device], System]] = {"joint": _joint, "apart": _apart}
@@ -77,7 +79,7 @@ SYSTEMS: dict[str, Callable[[Layout, torch.device], System]] = {"joint": _joint,
 def read_system(path: Path, device: torch.device) -> System:
     """Both nets from one weights file of the joint stage."""
     scn, isn = (_read(path, name, f"{name}/g/", device) for name in ("scn", "isn"))
-    return System(scn, isn, device)
+    return System(scn, isn, device, load_tensors(path)[1]["size"])
 
 
 def _read(path: Path, name: str, prefix: str, device: torch.device) -> nn.Module:
@@ -92,5 +94,5 @@ def generator_params(about: dict[str, Any], name: str) -> GeneratorParams:
     return build(GeneratorParams, about["params"][name]["net"]["generator"], f"{name} weights header")
 
 
-def _device(name: str) -> torch.device:
+def pick_device(name: str) -> torch.device:
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)

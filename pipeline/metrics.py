@@ -4,6 +4,7 @@ from functools import cache
 
 import cv2
 import numpy as np
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
@@ -88,8 +89,7 @@ def inception_features(photos: NDArray[np.uint8]) -> Features:
 
 
 @cache
-def _identity_net():
-    import onnxruntime
+def _identity_net() -> onnxruntime.InferenceSession:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -36,10 +36,18 @@ def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:
     """Sketch (H, W) -> the strokes a person would draw."""
     scale = min(sketch.shape) / FACE_PX
     solid, close = max(3.0, params.solid_px * scale), max(1.0, params.close_px * scale)
-    strokes = trace(sketch, params.threshold, solid, close, max(2.0, params.gap_px * scale))
+    strokes = trace(stretched(sketch), params.threshold, solid, close, max(2.0, params.gap_px * scale))
     lines = smooth(strokes, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0)
     pen = params.width_px * scale
     return [Stroke(line.points, (pen + np.clip(line.widths, 0, 2 * pen)) / 2) for line in lines]
+
+
+def stretched(sketch: Sketch) -> Sketch:
+    """Faint sketches brought to full contrast: the median is paper, the darkest hundredth ink; blank stays blank."""
+    paper, ink = float(np.median(sketch)), float(np.percentile(sketch, 1))
+    if paper - ink < 0.05:  # ours: fainter than the paper's own texture
+        return np.ones_like(sketch) if paper > 0.5 else sketch
+    return np.clip((sketch - ink) / (paper - ink), 0, 1).astype(np.float32)
 
 
 def generator(face: str, style: str, seed: int) -> np.random.Generator:

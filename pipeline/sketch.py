@@ -25,7 +25,7 @@ def run(photos: list[Path], out: Path, style: str, size: int, svg: bool, jobs: i
         raise UserError(f"--style {style}: there are {', '.join(STYLES)} and all")
     crop = replace(params.load(CropParams, "crop"), size=size, detector="haar")
     simple = params.load(SimplifyParams, "simplify")
-    styles = {name: params.load(STYLES[name]().params, f"styles.{name}") for name in names}
+    styles: dict[str, Any] = {name: params.load(STYLES[name]().params, f"styles.{name}") for name in names}
     files = files_of(photos)
     tasks = list(zip(files, unique_names(files), strict=True))
     failures = [f for f in map_images(partial(_one, crop, simple, styles, svg, out), tasks, jobs, "sketch") if f]

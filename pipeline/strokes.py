@@ -40,9 +40,10 @@ def trace(sketch: Sketch, threshold: float, solid: float, close: float, gap: flo
     ink = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, _disc(close)).astype(np.uint8)
     core = cv2.morphologyEx(ink, cv2.MORPH_OPEN, _disc(solid)).astype(np.uint8)
     outline = core - cv2.erode(core, _disc(3))
-    lines = ink & ~cv2.dilate(core, _disc(3)) | outline
-    skeleton = cv2.ximgproc.thinning(lines.astype(np.uint8) * 255) > 0  # type: ignore[attr-defined]
-    half = cv2.distanceTransform(lines.astype(np.uint8), cv2.DIST_L2, 3)
+    beside = cv2.dilate(core, _disc(3)).astype(np.uint8)
+    lines = (ink & (1 - beside)) | outline.astype(np.uint8)
+    skeleton = cv2.ximgproc.thinning(lines * 255) > 0  # type: ignore[attr-defined]
+    half = cv2.distanceTransform(lines, cv2.DIST_L2, 3)
     points, ends = _trace(np.pad(skeleton, 8), float(gap))
     parts = np.split(points[:, ::-1] - 8, ends[:-1]) if len(ends) else []
     return [_stroke(part, half) for part in parts if len(part) > 1]

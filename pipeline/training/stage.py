@@ -83,7 +83,11 @@ def train_stage(
             lambda step: write_photo(resume.folder / "samples" / f"{step:06d}.png", sample_sheet(trainer, shown)),
             f"train {name}",
         )
-        header = {"stage": name, "params": {k: asdict(v) for k, v in sections.items()}}
+        header = {
+            "stage": name,
+            "size": split.layers["photo"].shape[1],
+            "params": {k: asdict(v) for k, v in sections.items()},
+        }
         with new_folder(layout.trained(name)) as folder:
             save_tensors(folder / "weights.safetensors", trainer.weights(), header)
             write_history(folder / "history.csv", history)
