@@ -14,8 +14,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	touch $@
 
 repro: setup
-	$(BIN)/dvc repro
-	$(BIN)/cali-sketch report --summary
+	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
+	$(BIN)/cali-sketch summary
 
 test: setup
 	$(BIN)/ruff check .

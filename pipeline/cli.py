@@ -152,6 +152,14 @@ def report(data: Data = DATA) -> None:
 
 
 @app.command()
+def summary(data: Data = DATA) -> None:
+    """Print the metrics table and where the report lies."""
+    from pipeline import report
+
+    report.summary(data)
+
+
+@app.command()
 def sketch(
     photos: Annotated[list[Path], typer.Argument(help="Photo files or folders.")],
     out: Out,

@@ -19,7 +19,7 @@ from pipeline.errors import UserError
 from pipeline.images import console, new_folder, write_bytes, write_photo
 from pipeline.inference import System, load_system
 from pipeline.manifest import Layout
-from pipeline.pack import Split, read_split, splits
+from pipeline.packed import Split, read_split, splits
 from pipeline.sheets import contact_sheet
 
 Row = dict[str, Any]

@@ -84,8 +84,9 @@ def _inception() -> torch.nn.Module:
 @torch.no_grad()
 def inception_features(photos: NDArray[np.uint8]) -> Features:
     """Photos (N, H, W, 3) -> pool3 features (N, 2048) of the TF-ported Inception. Raises WeightsError if missing."""
-    batches = torch.from_numpy(np.ascontiguousarray(photos)).permute(0, 3, 1, 2).split(16)
-    return np.concatenate([_inception()(batch)[0].double().numpy() for batch in batches])
+    net = _inception()
+    batches = torch.from_numpy(np.array(photos)).permute(0, 3, 1, 2).split(16)
+    return np.concatenate([net(batch)[0].double().numpy() for batch in batches])
 
 
 @cache

@@ -37,15 +37,6 @@ class Layer:
         return self.folder / f"{face_id}.png"
 
 
-@dataclass(frozen=True)
-class Split:
-    """One split, memory-mapped: `layers[name]` is uint8 (N, S, S) or, for "photo", (N, S, S, 3)."""
-
-    ids: list[str]
-    layers: dict[str, NDArray[np.uint8]]
-    digest: str  # of all layers
-
-
 def layers_of(layout: Layout, styles: tuple[str, ...]) -> list[Layer]:
     """All layers of the data set, `sketch/artist` only where crop wrote real sketches."""
     layers = [
@@ -115,21 +106,3 @@ def _pack_layer(task: tuple[Path, list[Face], Layer]) -> str:
 def _pixels(layer: Layer, face_id: str) -> NDArray[np.uint8]:
     path = layer.file(face_id)
     return read_photo(path) if layer.name == "photo" else to_uint8(read_gray(path))
-
-
-def splits(layout: Layout) -> list[str]:
-    """Names of the packed splits. Raises UserError where pack has not run."""
-    names = sorted(path.parent.name for path in layout.packed.glob("*/index.json"))
-    if not names:
-        raise UserError(f"{layout.packed}: no packed data; run: dvc repro pack")
-    return names
-
-
-def read_split(layout: Layout, split: str) -> Split:
-    """One split, memory-mapped. Raises UserError where it does not exist."""
-    folder = layout.packed / split
-    if not (folder / "index.json").exists():
-        raise UserError(f"{folder}: no such split, there are {splits(layout)}; run: dvc repro pack")
-    index = json.loads((folder / "index.json").read_text())
-    layers = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in index["layers"]}
-    return Split(index["ids"], layers, hashlib.sha256(json.dumps(index["layers"], sort_keys=True).encode()).hexdigest())

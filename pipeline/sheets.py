@@ -45,7 +45,10 @@ def contact_sheet(
 
 def to_rgb(picture: Picture) -> Photo:
     """uint8 RGB of a photo, a gray uint8 or a float picture, polarity untouched."""
-    pixels: NDArray[np.uint8] = picture if picture.dtype == np.uint8 else to_uint8(picture)  # type: ignore[assignment]
+    if picture.dtype == np.uint8:
+        pixels = picture.astype(np.uint8, copy=False)
+    else:
+        pixels = to_uint8(picture.astype(np.float32, copy=False))
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 

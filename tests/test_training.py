@@ -11,7 +11,7 @@ import torch
 from pipeline.errors import UserError
 from pipeline.inference import load_system
 from pipeline.manifest import Layout
-from pipeline.pack import read_split
+from pipeline.packed import read_split
 from pipeline.training import isn, joint, scn
 from pipeline.training.checkpoint import CheckpointError, Resume, load_tensors, resume_folder, save_tensors
 from pipeline.training.data import AugmentParams, Batches

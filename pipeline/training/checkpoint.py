@@ -57,7 +57,7 @@ def run_key(params: Any, data_digest: str, code: Sequence[Path]) -> str:
 def training_code() -> list[Path]:
     """The files a training run depends on."""
     here = Path(__file__).resolve().parent
-    return [*here.glob("*.py"), *(here.parent.parent / "models").rglob("*.py"), here.parent / "pack.py"]
+    return [*here.glob("*.py"), *(here.parent.parent / "models").rglob("*.py"), here.parent / "packed.py"]
 
 
 @dataclass(frozen=True)

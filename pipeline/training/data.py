@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.errors import UserError
-from pipeline.pack import Split
+from pipeline.packed import Split
 
 Batch = dict[str, Tensor]
 

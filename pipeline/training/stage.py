@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.images import Photo, new_folder, write_photo
 from pipeline.manifest import Layout
-from pipeline.pack import read_split
+from pipeline.packed import read_split
 from pipeline.sheets import contact_sheet
 from pipeline.training.checkpoint import resume_folder, run_key, save_tensors, training_code
 from pipeline.training.data import AugmentParams, Batch, Batches
