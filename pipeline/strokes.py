@@ -44,8 +44,9 @@ def trace(sketch: Sketch, threshold: float, solid: float, close: float, gap: flo
     lines = (ink & (1 - beside)) | outline.astype(np.uint8)
     skeleton = cv2.ximgproc.thinning(lines * 255) > 0  # type: ignore[attr-defined]
     half = cv2.distanceTransform(lines, cv2.DIST_L2, 3)
-    points, ends = _trace(np.pad(skeleton, 8), float(gap))
-    parts = np.split(points[:, ::-1] - 8, ends[:-1]) if len(ends) else []
+    margin = int(gap) + 2
+    points, ends = _trace(np.pad(skeleton, margin), float(gap))
+    parts = np.split(points[:, ::-1] - margin, ends[:-1]) if len(ends) else []
     return [_stroke(part, half) for part in parts if len(part) > 1]
 
 
@@ -64,7 +65,7 @@ def _stroke(points: NDArray[np.int64], half: NDArray) -> Stroke:
 def _trace(skeleton: NDArray, gap: float) -> tuple[NDArray, NDArray]:
     """Every skeleton pixel in one line: (row, column) of all points, and where each line ends.
 
-    Lines start at free ends first, then anywhere (loops), and extend both ways. The border is 8 px of nothing.
+    Lines start at free ends first, then anywhere (loops), and extend both ways. The border is wider than `gap`, and empty.
     """
     free = skeleton.copy()
     rows, columns = np.nonzero(skeleton)

@@ -1,0 +1,245 @@
+"""Edges, styles, strokes and simplification against drawings whose truth is known."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.canny import CannyParams, canny
+from pipeline.contours import soft_contours
+from pipeline.equalize import EqualizeParams, equalize
+from pipeline.images import Photo, Sketch, luminance
+from pipeline.params import CHECKOUT, load
+from pipeline.simplify import SimplifyParams, generator, simplify
+from pipeline.strokes import Stroke, deform, displacement_field, render, resample, smooth, to_svg, trace
+from pipeline.styles import STYLES
+from pipeline.styles.photocopy import PhotocopyParams, photocopy
+
+PARAMS = CHECKOUT / "params.yaml"
+SIMPLE = load(SimplifyParams, "simplify", PARAMS)
+
+
+def draw_style(name: str) -> Callable[[Photo], Sketch]:
+    style = STYLES[name]()
+    params = load(style.params, f"styles.{name}", PARAMS)
+    return lambda photo: style.draw(photo, params)
+
+
+def disc(size: int = 256, inside: int = 60, outside: int = 200) -> Photo:
+    image = np.full((size, size), outside, np.uint8)
+    cv2.circle(image, (size // 2, size // 2), size // 4, inside, -1, cv2.LINE_AA)
+    return np.repeat(image[..., None], 3, 2)
+
+
+def radii(mask: np.ndarray) -> np.ndarray:
+    y, x = np.nonzero(mask)
+    return np.hypot(y - mask.shape[0] / 2, x - mask.shape[1] / 2)
+
+
+@pytest.mark.parametrize("name", STYLES)
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_blank_photos_give_blank_paper(name: str, value: int) -> None:
+    sketch = draw_style(name)(np.full((64, 64, 3), value, np.uint8))
+    assert sketch.dtype == np.float32
+    assert (sketch[2:-2, 2:-2].max() - sketch[2:-2, 2:-2].min()) < 1e-3
+    if value:
+        assert sketch.mean() > 0.9
+
+
+@pytest.mark.parametrize("name", STYLES)
+@pytest.mark.parametrize("shape", [(16, 16), (48, 200), (200, 48), (700, 600)])
+def test_any_size_is_drawn(name: str, shape: tuple[int, int]) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    sketch = draw_style(name)(photo)
+    assert sketch.shape == shape
+    assert np.isfinite(sketch).all()
+    assert 0 <= sketch.min() <= sketch.max() <= 1
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_ink_lies_on_the_contour_and_paper_is_clean(name: str) -> None:
+    sketch = draw_style(name)(disc())
+    ink = radii(sketch < 0.5)
+    assert len(ink) > 200
+    assert np.mean(np.abs(ink - 64) < 12) > 0.95
+    assert sketch[:40].mean() > 0.97, "no ink far from the disc"
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_styles_are_deterministic(name: str) -> None:
+    np.testing.assert_array_equal(draw_style(name)(disc(96)), draw_style(name)(disc(96)))
+
+
+def slow_photocopy(gray: np.ndarray, params: PhotocopyParams) -> np.ndarray:
+    """GIMP 2's photocopy, pixel by pixel, from its description."""
+    scale = min(gray.shape) / 256
+
+    def deviation(radius: float) -> float:
+        return float(np.sqrt(-((abs(radius) + 1) ** 2) / (2 * np.log(1 / 255))))
+
+    light = (gray * 255).astype(np.float64)
+    one = cv2.GaussianBlur(light, (0, 0), deviation(max(1.0, 10 * (1 - params.sharpness))) * scale)
+    two = cv2.GaussianBlur(light, (0, 0), deviation(params.mask_radius) * scale)
+    return np.abs(one - two)
+
+
+def test_photocopy_inks_the_dark_side_and_follows_its_masks() -> None:
+    params = load(PhotocopyParams, "styles.photocopy", PARAMS)
+    gray = luminance(disc())
+    sketch = photocopy(gray, params)
+    flat = slow_photocopy(gray, params) < 0.05
+    assert sketch[flat & (gray > 0.5)].min() > 0.9
+    y, x = np.mgrid[:256, :256] - 127.5
+    r = np.hypot(y, x)
+    assert sketch[(r > 60) & (r < 63)].mean() < sketch[(r > 66) & (r < 69)].mean()
+
+
+def test_canny_finds_the_circle_thin_and_only_it() -> None:
+    edges = canny(luminance(disc()), load(CannyParams, "edges.canny", PARAMS))
+    assert set(np.unique(edges)) <= {0.0, 1.0}
+    r = radii(edges > 0)
+    assert np.abs(r - 64).max() < 3
+    assert 0.7 < len(r) / (2 * np.pi * 64) < 1.5
+
+
+def test_soft_contours_peak_on_the_circle_whatever_the_polarity() -> None:
+    dark, light = soft_contours(disc(), 0.15, 2), soft_contours(disc(256, 200, 60), 0.15, 2)
+    np.testing.assert_allclose(dark, light, atol=0.02)
+    y, x = np.mgrid[:256, :256] - 127.5
+    r = np.hypot(y, x)
+    assert dark[np.abs(r - 64) < 1].mean() > 0.8
+    assert dark[r < 40].max() < 0.05
+    np.testing.assert_allclose(np.rot90(dark), soft_contours(np.rot90(disc()).copy(), 0.15, 2), atol=0.02)
+    assert soft_contours(np.full((40, 40, 3), 90, np.uint8), 0.15, 2).max() == 0
+
+
+@pytest.mark.parametrize("method", ["global", "clahe"])
+def test_equalize_spreads_the_luma_and_keeps_constants(method: str) -> None:
+    params = EqualizeParams(method, 2.0, 4)
+    ramp = np.repeat(np.linspace(100, 120, 64).astype(np.uint8)[None, :, None], 64, 0).repeat(3, 2)
+    assert np.ptp(equalize(ramp, params)) > np.ptp(ramp)
+    flat = np.full((32, 32, 3), 77, np.uint8)
+    np.testing.assert_array_equal(equalize(flat, params), flat)
+
+
+def paper(size: int = 128) -> np.ndarray:
+    return np.full((size, size), 255, np.uint8)
+
+
+def traced(image: np.ndarray, close: float = 2, gap: float = 3) -> list[Stroke]:
+    strokes = trace((image / 255).astype(np.float32), 0.5, 9, close, gap)
+    return smooth(strokes, 1.0, 6, 2.0)
+
+
+def test_a_line_is_one_stroke_where_it_was_drawn() -> None:
+    image = paper()
+    cv2.line(image, (20, 30), (100, 70), 0, 3, cv2.LINE_AA)
+    (stroke,) = traced(image)
+    a, b = np.array([20, 30]), np.array([100, 70])
+    normal = np.array([-(b - a)[1], (b - a)[0]]) / np.linalg.norm(b - a)
+    assert np.abs((stroke.points - a) @ normal).max() < 1
+    assert abs(stroke.length - np.linalg.norm(b - a)) < 6
+    assert 2 <= stroke.widths.mean() <= 4.5
+
+
+def test_a_circle_is_one_closed_stroke() -> None:
+    image = paper()
+    cv2.circle(image, (64, 64), 40, 0, 2, cv2.LINE_AA)
+    (stroke,) = traced(image)
+    assert np.abs(np.linalg.norm(stroke.points - 64, axis=1) - 40).max() < 1.5
+    assert abs(stroke.length - 2 * np.pi * 40) < 15
+    assert np.linalg.norm(stroke.points[0] - stroke.points[-1]) < 6
+
+
+def test_crossing_lines_stay_straight() -> None:
+    image = paper()
+    cv2.line(image, (10, 64), (118, 64), 0, 2)
+    cv2.line(image, (64, 10), (64, 118), 0, 2)
+    strokes = sorted(traced(image), key=lambda s: -s.length)[:2]
+    assert all(stroke.length > 95 for stroke in strokes)
+
+
+def test_breaks_are_joined_parallels_merge_specks_vanish() -> None:
+    image = paper()
+    for x in range(20, 100, 14):
+        cv2.line(image, (x, 64), (x + 10, 64), 0, 2)
+    assert len(traced(image, gap=9)) == 1
+    assert len(traced(image, gap=1)) > 3
+    image = paper()
+    for y in (60, 64):
+        cv2.line(image, (20, y), (100, y), 0, 2)
+    assert len(traced(image, close=6)) == 1
+    assert len(traced(image, close=1)) == 2
+    image = paper()
+    image[30:32, 30:32] = 0
+    assert traced(image) == []
+
+
+def test_solid_regions_become_outlines() -> None:
+    image = paper()
+    image[30:90, 30:90] = 0
+    sketch = render(traced(image), image.shape)
+    assert sketch[45:75, 45:75].min() > 0.9
+    assert sketch[28:34, 40:80].min() < 0.3
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (40, 200), (2000, 1500)])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_blank_and_black_sketches(shape: tuple[int, int], value: float) -> None:
+    strokes = simplify(np.full(shape, value, np.float32), SIMPLE)
+    if value:
+        assert strokes == []
+    assert render(strokes, shape).shape == shape
+
+
+def test_simplify_hardly_changes_what_it_made() -> None:
+    once = render(simplify(draw_style("fdog")(disc()), SIMPLE), (256, 256))
+    twice = render(simplify(once, SIMPLE), (256, 256))
+    assert np.abs(once - twice).mean() < 0.01
+
+
+def test_render_is_antialiased_black_on_white_and_traces_back() -> None:
+    points = np.stack([np.linspace(20, 100, 41), 60 + 20 * np.sin(np.linspace(0, 3, 41))], 1).astype(np.float32)
+    sketch = render([Stroke(points, np.full(41, 2.0, np.float32))], (128, 128))
+    assert sketch.max() == 1
+    assert sketch.min() < 0.1
+    assert len(np.unique(sketch)) > 4
+    (back,) = smooth(trace(sketch, 0.6, 9, 1, 2), 1.0, 6, 2.0)
+    ends = {tuple(np.round(p / 4)) for p in (back.points[0], back.points[-1])}
+    assert ends == {tuple(np.round(p / 4)) for p in (points[0], points[-1])}
+
+
+def test_displacement_is_smooth_and_bounded() -> None:
+    for shape in ((256, 256), (128, 200)):
+        field = displacement_field(shape, SIMPLE.deform, np.random.default_rng(0))
+        length = np.linalg.norm(field, axis=2)
+        assert 0.3 < length.max() <= SIMPLE.deform.displacement_px * min(shape) / 256 + 1e-4
+        assert np.abs(np.diff(field, axis=0)).max() < 0.5
+
+
+def test_deformation_belongs_to_the_face_and_style() -> None:
+    strokes = simplify(draw_style("fdog")(disc()), SIMPLE)
+    drawn = [render(deform(strokes, SIMPLE.deform, generator(*who, 0), (256, 256)), (256, 256)) for who in
+             (("a", "fdog"), ("a", "fdog"), ("b", "fdog"), ("a", "xdog"))]  # fmt: skip
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert np.abs(drawn[0] - drawn[2]).max() > 0.5
+    assert np.abs(drawn[0] - drawn[3]).max() > 0.5
+    still = replace(SIMPLE.deform, displacement_px=0, overshoot_px=0, gaps=0, missing=0, width_jitter=0)
+    same = render(deform(strokes, still, generator("a", "x", 0), (256, 256)), (256, 256))
+    assert np.abs(same - render(strokes, (256, 256))).mean() < 0.01
+
+
+def test_svg_holds_every_stroke() -> None:
+    strokes = simplify(draw_style("fdog")(disc()), SIMPLE)
+    root = ElementTree.fromstring(to_svg(strokes, (256, 256)))
+    assert len(root.findall(".//{*}path")) == len(strokes) > 0
+
+
+def test_resample_keeps_ends_and_length() -> None:
+    stroke = Stroke(np.array([[0, 0], [30, 0], [30, 40]], np.float32), np.ones(3, np.float32))
+    fine = resample(stroke, 1.0)
+    np.testing.assert_allclose(fine.points[[0, -1]], stroke.points[[0, -1]])
+    assert abs(fine.length - 70) < 1
