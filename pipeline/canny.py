@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.canvas import face_scale
 from pipeline.images import Edges, Gray, luminance, map_images, new_folder, read_photo, write_gray
 from pipeline.manifest import Layout, read_faces
 from pipeline.params import ParamsError
 
-FACE_PX = 256  # sigma and thresholds are stated at a face of this size
 MIN_SIGMA_PX = 0.4  # ours: a narrower Gaussian, sampled, is a single pixel
 FINENESS = 8  # ours: gradients are kept to an eighth of a gray level, where cv2.Canny takes whole numbers
 AUTO_SPREAD = 0.33  # ours, as commonly used: automatic thresholds lie this far from the median on either side
@@ -43,7 +43,7 @@ def canny(gray: Gray, params: CannyParams) -> Edges:
 
 def _gradient(gray: Gray, sigma: float) -> tuple[Gray, Gray]:
     """Sobel dx and dy of the smoothed 0 to 255 image, per pixel of a 256-px face."""
-    scale = min(gray.shape) / FACE_PX
+    scale = face_scale(gray.shape)
     smooth = cv2.GaussianBlur(gray, (0, 0), max(MIN_SIGMA_PX, sigma * scale))
     dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=255 * scale, borderType=cv2.BORDER_REPLICATE)
     dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=255 * scale, borderType=cv2.BORDER_REPLICATE)

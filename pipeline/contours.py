@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.canvas import face_scale
 from pipeline.images import Edges, Photo
 
-FACE_PX = 256
 SCALES_PX = (1.5, 3.0, 4.5)  # ours: at a 256-px face, from the lips' width to the hair's
 STRONG = 97.0  # ours: percentile of the gradient that counts as a full contour
 
@@ -20,7 +20,7 @@ def soft_contours(photo: Photo, floor: float, spread_px: float) -> Edges:
 
     Gradients below `floor` of the strong ones are texture and vanish.
     """
-    scale = min(photo.shape[:2]) / FACE_PX
+    scale = face_scale(photo.shape)
     image = photo.astype(np.float32) / np.float32(255)
     strength = np.mean([_gradient(image, sigma * scale) for sigma in SCALES_PX], axis=0)
     strong = float(np.percentile(strength, STRONG))

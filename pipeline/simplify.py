@@ -7,12 +7,25 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.canvas import enlarged, face_scale
 from pipeline.images import Sketch, map_images, new_folder, read_gray, write_bytes, write_gray
 from pipeline.manifest import Layout, read_faces
-from pipeline.strokes import DeformParams, Stroke, deform, displacement_field, render, smooth, to_svg, trace, warp
+from pipeline.strokes import (
+    DeformParams,
+    Stroke,
+    deform,
+    displacement_field,
+    render,
+    resized,
+    smooth,
+    to_svg,
+    trace,
+    warp,
+)
 
-FACE_PX = 256
+LARGEST_PX = 2048  # ours: a larger sketch is traced at this size
 
 
 @dataclass(frozen=True)
@@ -33,13 +46,19 @@ class SimplifyParams:
 
 
 def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:
-    """Sketch (H, W) -> the strokes a person would draw."""
-    scale = min(sketch.shape) / FACE_PX
+    """Sketch (H, W) -> the strokes a person would draw, in its own px. Raises ImageError for what cannot be a face."""
+    canvas = enlarged(sketch, LARGEST_PX)
+    scale = face_scale(canvas.shape)
     solid, close = max(3.0, params.solid_px * scale), max(1.0, params.close_px * scale)
-    strokes = trace(stretched(sketch), params.threshold, solid, close, max(2.0, params.gap_px * scale))
+    strokes = trace(stretched(canvas), params.threshold, solid, close, max(2.0, params.gap_px * scale))
     lines = smooth(strokes, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0)
     pen = params.width_px * scale
-    return [Stroke(line.points, (pen + np.clip(line.widths, 0, 2 * pen)) / 2) for line in lines]
+    back = sketch.shape[1] / canvas.shape[1]
+    return [resized(Stroke(line.points, _pen_widths(line.widths, pen)), back) for line in lines]
+
+
+def _pen_widths(widths: NDArray[np.float32], pen: float) -> NDArray[np.float32]:
+    return ((pen + np.clip(widths, 0, 2 * pen)) / 2).astype(np.float32)
 
 
 def stretched(sketch: Sketch) -> Sketch:

@@ -65,7 +65,8 @@ def _stroke(points: NDArray[np.int64], half: NDArray) -> Stroke:
 def _trace(skeleton: NDArray, gap: float) -> tuple[NDArray, NDArray]:
     """Every skeleton pixel in one line: (row, column) of all points, and where each line ends.
 
-    Lines start at free ends first, then anywhere (loops), and extend both ways. The border is wider than `gap`, and empty.
+    Lines start at free ends first, then anywhere (loops), and extend both ways. `skeleton` has an empty border
+    wider than `gap`.
     """
     free = skeleton.copy()
     rows, columns = np.nonzero(skeleton)
@@ -147,6 +148,13 @@ def resample(stroke: Stroke, step: float) -> Stroke:
     at = np.linspace(0, along[-1], max(2, round(along[-1] / step) + 1))
     x, y, w = (np.interp(at, along, v) for v in (stroke.points[:, 0], stroke.points[:, 1], stroke.widths))
     return Stroke(np.stack([x, y], 1).astype(np.float32), w.astype(np.float32))
+
+
+def resized(stroke: Stroke, factor: float) -> Stroke:
+    """The stroke of an image whose sides are `factor` times as long; pixel centres lie at whole numbers."""
+    return Stroke(
+        ((stroke.points + 0.5) * factor - 0.5).astype(np.float32), (stroke.widths * factor).astype(np.float32)
+    )
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pipeline.canvas import face_scale, on_canvas
 from pipeline.images import Gray, Sketch
-from pipeline.styles.dog import dog_profile, face_scale, gaussian_profile, on_canvas, require
+from pipeline.styles.dog import dog_profile, gaussian_profile, require
 
 K = 1.6  # sigma_s / sigma_c, Eq. 8
 WHITE = np.float32(255)  # the paper's responses are in 8-bit gray levels

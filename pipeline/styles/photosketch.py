@@ -6,16 +6,18 @@ kept and drawn again by an unsteady hand.
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import cv2
 import numpy as np
 
+from pipeline.canvas import face_scale, on_canvas
 from pipeline.contours import soft_contours
 from pipeline.images import Photo, Sketch
 from pipeline.strokes import DeformParams, Stroke, deform, render, smooth, trace
 
-FACE_PX = 256
+LARGEST_PX = 1024  # ours: a larger face is drawn at this size and enlarged
 FLOOR, SPREAD_PX = 0.18, 1.5  # ours: of the soft contours the lines are taken from
 
 
@@ -33,7 +35,11 @@ class PhotosketchParams:
 
 def photosketch(photo: Photo, params: PhotosketchParams) -> Sketch:
     """Photo (H, W, 3) -> Sketch (H, W). The hand's error depends on the photo alone."""
-    scale = min(photo.shape[:2]) / FACE_PX
+    return on_canvas(photo, partial(_draw, params=params), LARGEST_PX)
+
+
+def _draw(photo: Photo, params: PhotosketchParams) -> Sketch:
+    scale = face_scale(photo.shape)
     contours = soft_contours(photo, FLOOR, SPREAD_PX)
     ridge = (
         contours >= cv2.dilate(cv2.GaussianBlur(contours, (0, 0), max(0.6, scale)), np.ones((3, 3), np.uint8)) * 0.97
