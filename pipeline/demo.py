@@ -92,13 +92,13 @@ def _head(x: float, y: float, z: float, s: NDArray) -> float:
     )
     d = _union(d, bridge - 0.065 - 0.055 * t, 0.12)
     d = _union(d, _ellipsoid(m - 0.11 * s[NOSE_W], y - tip + 0.02, z - 0.82, 0.075, 0.07, 0.09), 0.06)
-    lift = 0.10 * s[SMILE] * (m / 0.25) ** 2
+    lift = 0.10 * s[SMILE] * (min(m, 0.3) / 0.25) ** 2
     lips = _lip_y(s) + lift
     d = _union(d, _ellipsoid(m, y - lips - 0.035, z - 0.71, 0.24 * s[LIP_W], 0.05 * s[LIP_F], 0.10), 0.05)
     d = _union(d, _ellipsoid(m, y - lips + 0.055, z - 0.70, 0.20 * s[LIP_W], 0.06 * s[LIP_F], 0.11), 0.05)
     d = _union(d, _ellipsoid(m - 0.76, y + 0.03, z + 0.08, 0.08 * s[EAR], 0.21, 0.13), 0.06)
-    neck = max(np.sqrt((x * x) + (z + 0.16) ** 2) - 0.40 * (0.5 + 0.5 * s[JAW]), y + 0.6)
-    return _union(d, neck, 0.15)
+    neck = max(np.sqrt((x * x) + (z + 0.20) ** 2) - 0.42 * (0.5 + 0.5 * s[JAW]), y + 0.6)
+    return _union(d, neck, 0.10)
 
 
 @njit(cache=True, fastmath=True)
@@ -134,8 +134,8 @@ def _hair(x: float, y: float, z: float, s: NDArray) -> float:
 def _cloth(x: float, y: float, z: float) -> float:
     """Distance to the shoulders."""
     body = _ellipsoid(abs(x), y + 2.30, z + 0.25, 1.55, 0.85, 0.62)
-    collar = np.sqrt((np.sqrt(x * x + (z + 0.14) ** 2) - 0.46) ** 2 + ((y + 1.40 - 0.25 * z) * 0.8) ** 2) - 0.07
-    return _union(body, collar, 0.10)
+    collar = np.sqrt((np.sqrt(x * x + (z + 0.20) ** 2) - 0.50) ** 2 + ((y + 1.58 - 0.35 * z) * 0.7) ** 2) - 0.09
+    return _union(body, collar, 0.22)
 
 
 @njit(cache=True, fastmath=True)
@@ -208,10 +208,10 @@ def _paint_skin(x: float, y: float, z: float, s: NDArray, looks: NDArray, colour
     tip = -0.16 - 0.12 * s[NOSE_L]
     nostril = np.exp(-(((m - 0.075 * s[NOSE_W]) / 0.036) ** 2 + ((y - tip + 0.065) / 0.022) ** 2))
     _mix(colour, looks[0] * 0.15, 0.9 * nostril)
-    lips = _lip_y(s) + 0.10 * s[SMILE] * (m / 0.25) ** 2
+    lips = _lip_y(s) + 0.10 * s[SMILE] * (min(m, 0.3) / 0.25) ** 2
     across = max(0.0, 1 - (m / (0.26 * s[LIP_W])) ** 2)
     full = 0.075 * s[LIP_F] * np.sqrt(across)
-    lip = _step(0, 0.03, full - abs(y - lips + 0.012))
+    lip = _step(0, 0.03, full - abs(y - lips + 0.012)) * min(1.0, 4 * across)
     _mix(colour, np.array([0.62, 0.26, 0.25]), 0.62 * lip)
     gap = 0.010 + 0.04 * s[MOUTH] * across
     seam = _step(0, 0.018, gap - abs(y - lips)) * _step(0, 0.04, 0.27 * s[LIP_W] - m)
