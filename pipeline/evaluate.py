@@ -52,10 +52,10 @@ def styles_of(split: Split) -> list[str]:
 
 def outputs(split: Split, joint: System, apart: System) -> list[Output]:
     """All systems on all styles of a split."""
-    canny, hed = (split.layers[key].astype(np.float32) / np.float32(255) for key in ("canny", "hed"))
-    product = canny * hed
-    shown = (255 - product * 255).astype(np.uint8)
-    made = [Output("isn_true", "canny_hed", shown, None, apart.photos(product))]
+    product = split.layers["product"]
+    made = [
+        Output("isn_true", "canny_hed", 255 - product, None, apart.photos(product.astype(np.float32) / np.float32(255)))
+    ]
     for style in styles_of(split):
         sketches = split.layers[f"sketch/{style}"]
         for name, system in (("joint", joint), ("apart", apart)):

@@ -60,7 +60,7 @@ def face_row(layout: Layout, split: Split, index: int, system: System) -> tuple[
     face = split.ids[index]
     canny, hed = (read_gray(layout.edges(name) / f"{face}.png") for name in ("canny", "hed"))
     row: list[Any] = [read_photo(layout.photos / f"{face}.png"), read_photo(layout.equalized / f"{face}.png")]
-    row += [hed, canny, canny * hed]
+    row += [hed, canny, np.asarray(split.layers["product"][index])]
     made: list[Any] = []
     for style in (name.removeprefix("clean/") for name in split.layers if name.startswith("clean/")):
         deformed = split.layers[f"sketch/{style}"][index]

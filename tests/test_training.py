@@ -55,7 +55,7 @@ JOINT = joint.JointParams(OPTIMIZER, replace(SCHEDULE, plateau_term="isn_l1"), S
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
-    names = ("canny", "hed", "sketch/xdog", "clean/xdog")
+    names = ("canny", "hed", "product", "sketch/xdog", "clean/xdog")
     for split in ("train", "test"):
         folder = tmp_path / "data" / "packed" / split
         (folder / "sketch").mkdir(parents=True)
@@ -182,7 +182,6 @@ def test_batches_are_a_function_of_seed_and_step(data: Path) -> None:
         assert value.max() <= 1
     assert not torch.equal(one(5)["photo"], one(6)["photo"])
     still = Batches(split, ("xdog",), 3, AugmentParams(False, 0), 7)(0)
-    torch.testing.assert_close(still["product"], still["canny"] * still["hed"])
     seen = {tuple(image.flatten()[:9].tolist()) for image in still["photo"]}
     assert len(seen) == 3, "every face once before any twice"
 

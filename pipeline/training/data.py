@@ -48,12 +48,12 @@ class Batches:
         tensors = {key: value.permute(0, 3, 1, 2).float() / 255 for key, value in batch.items()}
         if self.styles:
             tensors["sketch"] = 1 - tensors["sketch"]
-        return tensors | {"product": tensors["canny"] * tensors["hed"]}
+        return tensors
 
     def _sample(self, rng: np.random.Generator, count: int) -> dict[str, NDArray[np.uint8]]:
         epoch, position = divmod(count, len(self.split.ids))
         index = int(_order(self.seed, epoch, len(self.split.ids))[position])
-        layers = {name: self.split.layers[name][index] for name in ("photo", "canny", "hed")}
+        layers = {name: self.split.layers[name][index] for name in ("photo", "canny", "hed", "product")}
         if self.styles:
             style = self.styles[rng.integers(len(self.styles))]
             layers["sketch"] = self.split.layers[f"sketch/{style}"][index]

@@ -1,0 +1,85 @@
+"""Packed data: complete, as on disk, and Canny ⊙ HED as stated."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.images import write_gray, write_photo
+from pipeline.manifest import Face, Layout, write_faces
+from pipeline.pack import PackParams, product, run
+from pipeline.packed import read_split
+
+PARAMS = PackParams(("xdog",), 0, 2)
+IDS = ("a", "b", "c", "d")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    layout = Layout(tmp_path)
+    rng = np.random.default_rng(0)
+    faces = [
+        Face(i, f"{i}.png", f"hash-{i}", i, "test" if i == "d" else "train", "none", (1, 0, 0, 0, 1, 0)) for i in IDS
+    ]
+    layout.faces.mkdir()
+    write_faces(layout.faces, faces, [])
+    for i in IDS:
+        write_photo(layout.photos / f"{i}.png", rng.integers(0, 256, (32, 32, 3), dtype=np.uint8))
+        folders = [layout.edges("canny"), layout.edges("hed")]
+        folders += [layout.simplified("xdog") / kind for kind in ("clean", "deformed")]
+        for folder in folders:
+            write_gray(folder / f"{i}.png", rng.random((32, 32), dtype=np.float32))
+    return tmp_path
+
+
+def test_every_layer_of_every_split_is_packed_as_on_disk(data: Path) -> None:
+    run(PARAMS, data, 1)
+    layout = Layout(data)
+    train, test = read_split(layout, "train"), read_split(layout, "test")
+    assert (train.ids, test.ids) == (["a", "b", "c"], ["d"])
+    on_disk = cv2.imread(str(layout.edges("canny") / "b.png"), cv2.IMREAD_GRAYSCALE)
+    np.testing.assert_array_equal(train.layers["canny"][1], on_disk)
+    photo = cv2.imread(str(layout.photos / "d.png"))[..., ::-1]
+    np.testing.assert_array_equal(test.layers["photo"][0], photo)
+    both = train.layers["canny"].astype(float) * train.layers["hed"] / 255
+    assert np.abs(train.layers["product"] - both).max() <= 1
+    index = json.loads((layout.packed / "train" / "index.json").read_text())
+    assert index["sources"]["a"] == "hash-a"
+
+
+def test_changed_pixels_change_the_digest(data: Path) -> None:
+    run(PARAMS, data, 1)
+    before = read_split(Layout(data), "train").digest
+    write_gray(Layout(data).edges("hed") / "a.png", np.zeros((32, 32), np.float32))
+    run(PARAMS, data, 1)
+    assert read_split(Layout(data), "train").digest != before
+
+
+def test_a_missing_layer_is_named_with_the_remedy_and_nothing_is_left(data: Path) -> None:
+    (Layout(data).edges("hed") / "c.png").unlink()
+    with pytest.raises(UserError, match=r"1 faces have no hed .*first c; run: dvc repro edges@hed"):
+        run(PARAMS, data, 1)
+    assert not Layout(data).packed.exists()
+
+
+def test_odd_sizes_and_too_few_faces_are_errors(data: Path) -> None:
+    with pytest.raises(UserError, match=r"3 training faces, at least 9"):
+        run(PackParams(("xdog",), 0, 9), data, 1)
+    write_gray(Layout(data).edges("hed") / "b.png", np.zeros((16, 16), np.float32))
+    with pytest.raises(UserError, match=r"b.png is \(16, 16\), the others \(32, 32\)"):
+        run(PARAMS, data, 1)
+
+
+def test_spread_lines_keep_their_place_and_peak() -> None:
+    canny = np.zeros((128, 128), np.float32)
+    canny[40] = 1
+    hed = np.full_like(canny, 0.5)
+    np.testing.assert_array_equal(product(canny, hed, 0), canny * hed)
+    soft = product(canny, hed, 1.6)
+    np.testing.assert_allclose(soft[40], 0.5, atol=0.01)
+    np.testing.assert_allclose(soft[39], soft[41], atol=1e-6)
+    np.testing.assert_allclose(soft[41] / soft[40], np.exp(-0.5 / 0.8**2), atol=0.02)
+    assert soft[45].max() == 0
