@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from glob import escape, glob
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +36,7 @@ from pipeline.weights import weight_file
 Point = tuple[float, float]
 Matrix = NDArray[np.float64]  # 2x3, source px -> crop px
 REASONS = ("unreadable", "no face", "several faces", "too small", "duplicate", "no landmarks", "no sketch")
+PUPIL_REACH = 0.3  # ours: of the pupils' distance, in a patch enlarged twice
 SEARCH_PX = 480  # ours: detection runs on photos shrunk to this shorter side; faces in portraits stay > 100 px
 
 
@@ -206,7 +208,7 @@ def _pupil(band: NDArray[np.uint8], centre: NDArray, reach: float) -> Point:
 
 
 def locate_yunet(path: Path, photo: Photo, params: CropParams) -> Found:
-    """YuNet (Wu et al. 2023) on the photo shrunk to SEARCH_PX; its eye points are the pupils."""
+    """YuNet (Wu et al. 2023) on the photo shrunk to SEARCH_PX; its eye points, refined to the pupils."""
     shrink = min(1.0, SEARCH_PX / min(photo.shape[:2]))
     small = cv2.resize(photo, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     detector = cv2.FaceDetectorYN.create(str(weight_file("yunet")), "", small.shape[1::-1], 0.7)
@@ -216,17 +218,28 @@ def locate_yunet(path: Path, photo: Photo, params: CropParams) -> Found:
     ranked = sorted(faces, key=lambda face: -face[2])
     if len(ranked) > 1 and ranked[1][2] > 0.6 * ranked[0][2]:
         raise Unusable("several faces", f"{len(ranked)} faces")
-    (ax, ay), (bx, by) = sorted([tuple(ranked[0][4:6] / shrink), tuple(ranked[0][6:8] / shrink)])
-    return Found((float(ax), float(ay)), (float(bx), float(by)), "detected")
+    eyes = sorted([ranked[0][4:6], ranked[0][6:8]], key=lambda eye: float(eye[0]))
+    gray, apart = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), float(np.linalg.norm(eyes[1] - eyes[0]))
+    (ax, ay), (bx, by) = (_near_pupil(np.asarray(gray, np.uint8), eye, apart) for eye in eyes)
+    return Found((ax / shrink, ay / shrink), (bx / shrink, by / shrink), "detected")
+
+
+def _near_pupil(gray: NDArray[np.uint8], eye: NDArray, apart: float) -> Point:
+    """The pupil near an eye point of a face whose eyes are `apart` px from each other."""
+    around = int(0.35 * apart) + 2
+    x0, y0 = (round(float(v)) - around for v in eye)
+    padded = cv2.copyMakeBorder(gray, around, around, around, around, cv2.BORDER_REPLICATE)
+    patch = padded[y0 + around : y0 + 3 * around, x0 + around : x0 + 3 * around]
+    band = np.asarray(cv2.resize(patch, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
+    cx, cy = _pupil(band, 2 * (eye - np.array([x0, y0])), PUPIL_REACH * apart)
+    return x0 + cx / 2, y0 + cy / 2
 
 
 def locate_landmarks(path: Path, photo: Photo, params: CropParams) -> Found:
     """Given pupils: NAME.tem beside the photo (count, then x y; the first two), or its row of eyes.csv above it."""
     template = path.with_suffix(".tem")
     if template.exists():
-        rows = [line.split() for line in template.read_text().splitlines()[1:3]]
-        left, right = ((float(x), float(y)) for x, y in rows)
-        return Found(left, right, "given")
+        return Found(*_two_points(template), "given")
     table = next((folder / "eyes.csv" for folder in path.parents[:2] if (folder / "eyes.csv").exists()), None)
     row = _eye_table(table).get(path.name) if table else None
     if row is None:
@@ -234,12 +247,23 @@ def locate_landmarks(path: Path, photo: Photo, params: CropParams) -> Found:
     return Found(row[0], row[1], "given")
 
 
+def _two_points(template: Path) -> tuple[Point, Point]:
+    try:
+        rows = [line.split() for line in template.read_text(encoding="utf-8").splitlines()[1:3]]
+        left, right = ((float(x), float(y)) for x, y in rows)
+    except ValueError as error:
+        raise Unusable("no landmarks", f"{template.name}: {error}") from error
+    return left, right
+
+
 @cache
 def _eye_table(path: Path) -> dict[str, tuple[Point, Point]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        names = ("left_x", "left_y", "right_x", "right_y")
-        points = {row["file"]: [float(row[name]) for name in names] for row in rows}
+    names = ("left_x", "left_y", "right_x", "right_y")
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            points = {row["file"]: [float(row[name]) for name in names] for row in csv.DictReader(file)}
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: needs the columns file, {', '.join(names)}, numbers in px ({error})") from error
     return {name: ((v[0], v[1]), (v[2], v[3])) for name, v in points.items()}
 
 
@@ -258,7 +282,7 @@ def align(path: Path, photo: Photo, params: CropParams) -> tuple[Matrix, str]:
         return fit_matrix(photo.shape, params.size), "none"
     found = LOCATORS[params.detector](path, photo, params)
     distance = float(np.hypot(found.right[0] - found.left[0], found.right[1] - found.left[1]))
-    if distance < params.min_face_px:
+    if not distance >= max(1, params.min_face_px):  # catches NaN too
         raise Unusable("too small", f"pupils {distance:.0f} px apart, at least {params.min_face_px}")
     return crop_matrix(found.left, found.right, params), found.alignment
 
@@ -268,7 +292,9 @@ def find_photos(params: CropParams) -> list[Path]:
     root = Path(params.photos)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder of photos; put photos there or set crop.photos in params.yaml")
-    found = {path for pattern in params.include for path in root.glob(pattern)}
+    found = {
+        Path(name) for pattern in params.include for name in glob(f"{escape(str(root))}/{pattern}", recursive=True)
+    }
     photos = sorted(path for path in found if path.suffix.lower() in SUFFIXES and path.is_file())
     if not photos:
         raise UserError(f"{root}: no photos ({', '.join(sorted(SUFFIXES))}) match {list(params.include)}")
@@ -287,8 +313,9 @@ def make_ids(sources: list[str]) -> list[str]:
 
 
 def _slug(name: str) -> str:
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9_]+", "-", ascii_name).strip("-") or "face"
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    coded = "".join(c if c.isascii() else f"u{ord(c):x}" for c in plain)  # 日本 -> u65e5u672c
+    return re.sub(r"[^A-Za-z0-9_]+", "-", coded).strip("-") or "face"
 
 
 def assign_splits(faces: list[Face], params: SplitParams) -> list[Face]:
@@ -314,10 +341,15 @@ def _listed(splits: dict[str, str], key: str, face: Face) -> str:
 def _subject(face: Face, params: SplitParams) -> str:
     if params.method != "subject":
         return face.id
-    match = re.search(params.subject, face.source)
-    if match is None:
-        raise UserError(f"crop.splits.subject: {params.subject!r} does not match {face.source}")
-    return match[1]
+    try:
+        match = re.search(params.subject, face.source)
+        return match[1] or "" if match else _unmatched(params, face)
+    except (re.error, IndexError) as error:
+        raise UserError(f"crop.splits.subject: {params.subject!r}: {error}; its group 1 is the subject") from error
+
+
+def _unmatched(params: SplitParams, face: Face) -> str:
+    raise UserError(f"crop.splits.subject: {params.subject!r} does not match {face.source}")
 
 
 def run(params: CropParams, data: Path, jobs: int) -> None:
