@@ -16,7 +16,6 @@ from pipeline.params import CHECKOUT, load
 from pipeline.simplify import SimplifyParams, generator, simplify
 from pipeline.strokes import Stroke, deform, displacement_field, render, resample, smooth, to_svg, trace
 from pipeline.styles import STYLES
-from pipeline.styles.photocopy import PhotocopyParams, photocopy
 
 PARAMS = CHECKOUT / "params.yaml"
 SIMPLE = load(SimplifyParams, "simplify", PARAMS)
@@ -71,30 +70,6 @@ def test_ink_lies_on_the_contour_and_paper_is_clean(name: str) -> None:
 @pytest.mark.parametrize("name", STYLES)
 def test_styles_are_deterministic(name: str) -> None:
     np.testing.assert_array_equal(draw_style(name)(disc(96)), draw_style(name)(disc(96)))
-
-
-def slow_photocopy(gray: np.ndarray, params: PhotocopyParams) -> np.ndarray:
-    """GIMP 2's photocopy, pixel by pixel, from its description."""
-    scale = min(gray.shape) / 256
-
-    def deviation(radius: float) -> float:
-        return float(np.sqrt(-((abs(radius) + 1) ** 2) / (2 * np.log(1 / 255))))
-
-    light = (gray * 255).astype(np.float64)
-    one = cv2.GaussianBlur(light, (0, 0), deviation(max(1.0, 10 * (1 - params.sharpness))) * scale)
-    two = cv2.GaussianBlur(light, (0, 0), deviation(params.mask_radius) * scale)
-    return np.abs(one - two)
-
-
-def test_photocopy_inks_the_dark_side_and_follows_its_masks() -> None:
-    params = load(PhotocopyParams, "styles.photocopy", PARAMS)
-    gray = luminance(disc())
-    sketch = photocopy(gray, params)
-    flat = slow_photocopy(gray, params) < 0.05
-    assert sketch[flat & (gray > 0.5)].min() > 0.9
-    y, x = np.mgrid[:256, :256] - 127.5
-    r = np.hypot(y, x)
-    assert sketch[(r > 60) & (r < 63)].mean() < sketch[(r > 66) & (r < 69)].mean()
 
 
 def test_canny_finds_the_circle_thin_and_only_it() -> None:
