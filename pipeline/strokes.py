@@ -38,7 +38,8 @@ def trace(sketch: Sketch, threshold: float, solid: float, close: float, gap: flo
     """
     ink = (sketch < threshold).astype(np.uint8)
     ink = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, _disc(close)).astype(np.uint8)
-    core = cv2.morphologyEx(ink, cv2.MORPH_OPEN, _disc(solid)).astype(np.uint8)
+    wide = solid <= min(ink.shape)
+    core = cv2.morphologyEx(ink, cv2.MORPH_OPEN, _disc(solid)).astype(np.uint8) if wide else np.zeros_like(ink)
     outline = core - cv2.erode(core, _disc(3))
     beside = cv2.dilate(core, _disc(3)).astype(np.uint8)
     lines = (ink & (1 - beside)) | outline.astype(np.uint8)
