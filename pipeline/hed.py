@@ -1,27 +1,65 @@
 """Stage edges@hed: holistic contours of the equalized face, the global contour E_gc of the paper."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from pipeline.contours import soft_contours
 from pipeline.images import Edges, Photo, map_images, new_folder, read_photo, write_gray
 from pipeline.manifest import Layout, read_faces
+from pipeline.weights import WeightsError, load_caffe, load_tensors, weight_file
 
 
 @dataclass(frozen=True)
 class HedParams:
     """Section `edges.hed`."""
 
-    method: Literal["soft"]  # classical multi-scale contours; not HED itself, and named so
-    floor: float  # share of a strong contour's gradient below which it is texture
-    spread_px: float  # softness at a 256-px face
+    # soft: classical multi-scale contours, not HED itself; hed: the authors' weights; hed_port: the PyTorch port's
+    method: Literal["soft", "hed", "hed_port"]
+    floor: float  # soft: share of a strong contour's gradient below which it is texture
+    spread_px: float  # soft: softness at a 256-px face
 
 
 def holistic(photo: Photo, params: HedParams) -> Edges:
-    """Equalized photo (H, W, 3) -> Edges (H, W), thick and soft, 1 = contour."""
+    """Equalized photo (H, W, 3) -> Edges (H, W), thick and soft, 1 = contour. Raises WeightsError."""
+    return DETECTORS[params.method](photo, params)
+
+
+def _soft(photo: Photo, params: HedParams) -> Edges:
     return soft_contours(photo, params.floor, params.spread_px)
+
+
+def _learned(photo: Photo, params: HedParams) -> Edges:
+    return _net(params.method)(photo)
+
+
+DETECTORS: dict[str, Callable[[Photo, HedParams], Edges]] = {"soft": _soft, "hed": _learned, "hed_port": _learned}
+
+
+@cache
+def _net(name: str) -> Callable[[Photo], Edges]:
+    """The published net, from its weight file. torch is imported here: the classical method does without it."""
+    import torch
+
+    from models.hed import conv_names, hed_caffe, hed_port
+
+    path = weight_file(name)
+    layers = [*(layer for layer, _ in conv_names()), *(f"score-dsn{i}" for i in range(1, 6)), "new-score-weighting"]
+    try:
+        net = hed_caffe(load_caffe(path, layers)) if name == "hed" else hed_port(load_tensors(path))
+    except ValueError as error:
+        raise WeightsError(f"{path}: {error}") from error
+
+    @torch.inference_mode()
+    def detect(photo: Photo) -> Edges:
+        image = torch.from_numpy(np.ascontiguousarray(photo)).permute(2, 0, 1)[None].float() / 255
+        return net(image)[0, 0].numpy()
+
+    return detect
 
 
 def run(params: HedParams, data: Path, jobs: int) -> None:

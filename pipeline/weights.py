@@ -3,18 +3,21 @@
 import hashlib
 import os
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+import cv2
+import numpy as np
 from rich.console import Console
 from rich.table import Table
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.params import CHECKOUT
+
+if TYPE_CHECKING:  # torch is imported where tensors are read: stages that only name files start without it
+    from torch import Tensor
 
 
 class WeightsError(UserError):
@@ -53,6 +56,20 @@ WEIGHTS = {
         "train_isn, train_joint",
         "MIT",
         "MingSun-Tse/Collaborative-Distillation",
+    ),
+    "hed": WeightFile(
+        "hed_pretrained_bsds.caffemodel",
+        "",
+        "edges hed (method: hed)",
+        "the authors' (research)",
+        "s9xie/hed, README",
+    ),
+    "hed_port": WeightFile(
+        "network-bsds500.pytorch",
+        "",
+        "edges hed (method: hed_port)",
+        "the authors' (research)",
+        "sniklaus/pytorch-hed, README",
     ),
     "yunet": WeightFile(
         "face_detection_yunet_n_640.onnx", "", "crop (detector: yunet)", "BSD-like", "ShiqiYu/libfacedetection.train"
@@ -102,8 +119,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load_tensors(path: Path) -> dict[str, Tensor]:
+def load_tensors(path: Path) -> "dict[str, Tensor]":
     """Tensors of a .safetensors file or of a PyTorch file, which is read as data only, never run as code."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -111,9 +132,30 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"{path}: not a whole weight file ({first[:120]})") from error
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+    if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise WeightsError(f"{path}: holds no plain state dict")
     return loaded
+
+
+def load_caffe(path: Path, layers: Sequence[str]) -> "dict[str, Tensor]":
+    """ "LAYER.weight" and "LAYER.bias" of the convolutions named, from a .caffemodel, by OpenCV's reader.
+
+    Raises WeightsError where the file is not whole or lacks a layer.
+    """
+    import torch
+
+    head = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8 '
+    convolution = 'type: "Convolution" bottom: "data" convolution_param { num_output: 1 kernel_size: 1 }'
+    text = head + " ".join(f'layer {{ name: "{layer}" top: "{layer}" {convolution} }}' for layer in layers)
+    tensors = {}
+    try:
+        net = cv2.dnn.readNetFromCaffe(np.frombuffer(text.encode(), np.uint8), np.fromfile(path, np.uint8))
+        for layer in layers:
+            tensors[f"{layer}.weight"] = torch.from_numpy(np.array(net.getParam(layer, 0)))
+            tensors[f"{layer}.bias"] = torch.from_numpy(np.array(net.getParam(layer, 1)).ravel())
+    except cv2.error as error:
+        raise WeightsError(f"{path}: not a whole caffemodel with the layers {layers[0]} to {layers[-1]}") from error
+    return tensors
 
 
 def show() -> None:
