@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -138,6 +139,30 @@ def test_wrong_input_is_one_line_without_traceback(checkout: Path, arguments: tu
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert message in " ".join(done.stderr.split())
+
+
+def file_size_limit() -> None:
+    """As on a full disk: every write beyond a few bytes fails."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(checkout: Path, jobs: str) -> None:
+    before = {p: p.read_bytes() for p in (checkout / "data/equalized").iterdir()}
+    command = (sys.executable, "-m", "pipeline", "equalize", "--jobs", jobs)
+    done = subprocess.run(
+        command,
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        env=environment(checkout) | {"JOBLIB_TEMP_FOLDER": "/dev/shm"},
+        preexec_fn=file_size_limit,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "error: " in done.stderr
+    assert {p: p.read_bytes() for p in (checkout / "data/equalized").iterdir()} == before
+    assert not [p for p in (checkout / "data").iterdir() if p.name.startswith(".equalized")]
 
 
 def test_misspelt_params_key_stops_before_the_work(checkout: Path) -> None:
