@@ -75,12 +75,10 @@ def sections() -> dict[str, type]:
     return stages | {f"styles.{name}": load().params for name, load in styles.STYLES.items()}
 
 
-def show() -> None:
-    """Check every section of params.yaml against its dataclass and print the file's effective values."""
-    values = read_yaml(params_path())
+def check(values: dict[str, Any]) -> None:
+    """Every section against its dataclass. Raises ParamsError."""
     known = sections()
-    groups = {name.split(".")[0] for name in known}
-    unknown = sorted(set(values) - groups)
+    unknown = sorted(set(values) - {name.split(".")[0] for name in known})
     if unknown:
         raise ParamsError(f"{params_path()}: unknown sections {unknown}")
     for name, cls in known.items():
@@ -88,6 +86,12 @@ def show() -> None:
         for key in name.split("."):
             node = node.get(key) if isinstance(node, MutableMapping) else None
         build(cls, node, name)
+
+
+def show() -> None:
+    """Check params.yaml and print its effective values."""
+    values = read_yaml(params_path())
+    check(values)
     yaml = YAML()
     yaml.default_flow_style = None  # type: ignore[assignment]
     yaml.dump(values, sys.stdout)

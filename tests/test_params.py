@@ -6,8 +6,8 @@ from typing import Literal
 
 import pytest
 
-from pipeline.params import ParamsError, load
-from pipeline.profile import merge
+from pipeline.params import CHECKOUT, ParamsError, load, read_yaml
+from pipeline.profile import check, merge
 
 
 @dataclass(frozen=True)
@@ -71,3 +71,15 @@ def test_profile_merges_and_names_what_changed() -> None:
 def test_profile_with_a_misspelt_key_is_refused() -> None:
     with pytest.raises(ParamsError, match=r"a\.x is not in params.yaml"):
         list(merge({"a": {"b": 1}}, {"a": {"x": 5}}, ""))
+
+
+@pytest.mark.parametrize("profile", sorted((CHECKOUT / "profiles").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_profile_fits_the_params(profile: Path) -> None:
+    values = read_yaml(CHECKOUT / "params.yaml")
+    list(merge(values, read_yaml(profile), ""))
+    check(values)
+
+
+def test_unknown_sections_are_refused() -> None:
+    with pytest.raises(ParamsError, match=r"unknown sections \['stiles'\]"):
+        check(read_yaml(CHECKOUT / "params.yaml") | {"stiles": {}})
