@@ -12,7 +12,7 @@ from models.vgg import NAMES, Vgg19, vgg19_compressed, vgg19_normalised, vgg19_r
 
 def generator(kind: str = "resnet", spectral: bool = False) -> torch.nn.Module:
     torch.manual_seed(0)
-    return build_generator(kind, 1, 3, width=4, blocks=2, dilation=2, spectral=spectral)
+    return build_generator(kind, 1, 3, width=4, blocks=2, dilation=2, norm="instance", spectral=spectral)
 
 
 @pytest.mark.parametrize("kind", GENERATORS)
@@ -25,7 +25,7 @@ def test_generator_keeps_size_and_range(kind: str, size: tuple[int, int]) -> Non
 
 
 def test_paper_size_generator_has_the_published_number_of_parameters() -> None:
-    net = build_generator("resnet", 1, 3, width=64, blocks=8, dilation=2, spectral=False)
+    net = build_generator("resnet", 1, 3, width=64, blocks=8, dilation=2, norm="instance", spectral=False)
     assert 11.3e6 < sum(p.numel() for p in net.parameters()) < 11.6e6
 
 
@@ -44,7 +44,7 @@ def test_skips_carry_the_input_to_the_output() -> None:
 
 def test_residual_block_sees_as_far_as_its_dilation() -> None:
     """3x3 of dilation 2, then 3x3: 7 px; instance norms are left out since they see everything."""
-    block = ResidualBlock(1, dilation=2)
+    block = ResidualBlock(1, dilation=2, norm="instance")
     convolutions = [block.body[0], block.body[1], block.body[3], block.body[4]]
     x = torch.zeros(1, 1, 17, 17, requires_grad=True)
     y = x

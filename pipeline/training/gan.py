@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from lightning.fabric import Fabric
@@ -21,6 +22,7 @@ class GeneratorParams:
     width: int
     blocks: int
     dilation: int
+    norm: Literal["instance", "pixel"]  # instance: as Johnson et al.; pixel: no droplets in flat regions
     spectral: bool
 
 
@@ -131,6 +133,7 @@ def make_generator(params: GeneratorParams, channels: tuple[int, int]) -> nn.Mod
         width=params.width,
         blocks=params.blocks,
         dilation=params.dilation,
+        norm=params.norm,
         spectral=params.spectral,
     )
 
