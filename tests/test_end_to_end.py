@@ -192,7 +192,7 @@ def test_misspelt_params_key_stops_before_the_work(checkout: Path) -> None:
 def test_profile_and_params_commands(checkout: Path) -> None:
     text = (checkout / "params.yaml").read_text()
     try:
-        assert "styles.xdog.epsilon: 0.1 -> 0.5" in cali(checkout, "profile", "xdog-tone").stdout
+        assert "styles.xdog.epsilon: 0.15 -> 0.5" in cali(checkout, "profile", "xdog-tone").stdout
         assert "epsilon: 0.5" in cali(checkout, "params").stdout
     finally:
         (checkout / "params.yaml").write_text(text)
