@@ -53,6 +53,13 @@ def normalised(channels: int, norm: str) -> nn.Sequential:
     return nn.Sequential(NORMS[norm](channels), nn.ReLU(inplace=True))
 
 
+UPSAMPLINGS: dict[str, Callable[[int, int], nn.Module]] = {  # (in, out channels): resolution doubled
+    "transposed": lambda a, b: nn.ConvTranspose2d(a, b, 4, 2, 1),
+    # no pixel of the doubled grid differs from the next by construction, hence no dots in lines (Odena et al. 2016)
+    "resize": lambda a, b: nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1)),
+}
+
+
 class ResidualBlock(nn.Module):
     """Dilated 3x3, then plain 3x3, each after reflection padding; no ReLU after the sum.
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from models.blocks import ResidualBlock, init_weights, normalised, with_spectral_norm
+from models.blocks import UPSAMPLINGS, ResidualBlock, init_weights, normalised, with_spectral_norm
 
 
 class ResnetGenerator(nn.Module):
@@ -15,14 +15,16 @@ class ResnetGenerator(nn.Module):
     (N, in_channels, H, W) -> (N, out_channels, H, W) in [0, 1]; H and W divisible by 4, at least 16.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, width: int, blocks: int, dilation: int, norm: str) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, width: int, blocks: int, dilation: int, norm: str, up: str
+    ) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(in_channels, width, 7), normalised(width, norm))
         self.down1 = nn.Sequential(nn.Conv2d(width, 2 * width, 4, 2, 1), normalised(2 * width, norm))
         self.down2 = nn.Sequential(nn.Conv2d(2 * width, 4 * width, 4, 2, 1), normalised(4 * width, norm))
         self.middle = nn.Sequential(*(ResidualBlock(4 * width, dilation, norm) for _ in range(blocks)))
-        self.up2 = nn.Sequential(nn.ConvTranspose2d(8 * width, 2 * width, 4, 2, 1), normalised(2 * width, norm))
-        self.up1 = nn.Sequential(nn.ConvTranspose2d(4 * width, width, 4, 2, 1), normalised(width, norm))
+        self.up2 = nn.Sequential(UPSAMPLINGS[up](8 * width, 2 * width), normalised(2 * width, norm))
+        self.up1 = nn.Sequential(UPSAMPLINGS[up](4 * width, width), normalised(width, norm))
         self.head = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(2 * width, out_channels, 7))
         self.apply(init_weights)
 
@@ -39,8 +41,17 @@ GENERATORS: dict[str, Callable[..., nn.Module]] = {"resnet": ResnetGenerator}
 
 
 def build_generator(
-    kind: str, in_channels: int, out_channels: int, *, width: int, blocks: int, dilation: int, norm: str, spectral: bool
+    kind: str,
+    in_channels: int,
+    out_channels: int,
+    *,
+    width: int,
+    blocks: int,
+    dilation: int,
+    norm: str,
+    up: str,
+    spectral: bool,
 ) -> nn.Module:
-    """A generator of the table. `norm`: of `models.blocks.NORMS`; `spectral`: on every convolution."""
-    generator = GENERATORS[kind](in_channels, out_channels, width, blocks, dilation, norm)
+    """A generator of the table. `norm`, `up`: of `models.blocks`' tables; `spectral`: on every convolution."""
+    generator = GENERATORS[kind](in_channels, out_channels, width, blocks, dilation, norm, up)
     return with_spectral_norm(generator) if spectral else generator

@@ -4,34 +4,49 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models.blocks import ResidualBlock, without_parametrizations
+from models.blocks import UPSAMPLINGS, ResidualBlock, without_parametrizations
 from models.discriminator import SnPatchDiscriminator
 from models.generator import GENERATORS, build_generator
 from models.vgg import NAMES, Vgg19, vgg19_compressed, vgg19_normalised, vgg19_random, vgg19_torchvision
 
 
-def generator(kind: str = "resnet", spectral: bool = False) -> torch.nn.Module:
+def generator(kind: str = "resnet", spectral: bool = False, up: str = "transposed") -> torch.nn.Module:
     torch.manual_seed(0)
-    return build_generator(kind, 1, 3, width=4, blocks=2, dilation=2, norm="instance", spectral=spectral)
+    return build_generator(kind, 1, 3, width=4, blocks=2, dilation=2, norm="instance", up=up, spectral=spectral)
 
 
 @pytest.mark.parametrize("kind", GENERATORS)
+@pytest.mark.parametrize("up", UPSAMPLINGS)
 @pytest.mark.parametrize("size", [(16, 16), (64, 48)])
-def test_generator_keeps_size_and_range(kind: str, size: tuple[int, int]) -> None:
-    out = generator(kind)(torch.rand(2, 1, *size))
+def test_generator_keeps_size_and_range(kind: str, up: str, size: tuple[int, int]) -> None:
+    out = generator(kind, up=up)(torch.rand(2, 1, *size))
     assert out.shape == (2, 3, *size)
     assert out.min() >= 0
     assert out.max() <= 1
 
 
 def test_paper_size_generator_has_the_published_number_of_parameters() -> None:
-    net = build_generator("resnet", 1, 3, width=64, blocks=8, dilation=2, norm="instance", spectral=False)
+    net = build_generator(
+        "resnet", 1, 3, width=64, blocks=8, dilation=2, norm="instance", up="transposed", spectral=False
+    )
     assert 11.3e6 < sum(p.numel() for p in net.parameters()) < 11.6e6
 
 
 def test_generator_treats_every_image_alone() -> None:
     net, x = generator().eval(), torch.rand(3, 1, 32, 32)
     torch.testing.assert_close(net(x), torch.cat([net(image[None]) for image in x]), atol=1e-5, rtol=0)
+
+
+def dots(up: str) -> float:
+    """How much an untrained up-sampling of a constant map varies away from its border, relative to its mean."""
+    torch.manual_seed(0)
+    made = UPSAMPLINGS[up](8, 8)(torch.ones(1, 8, 16, 16))[..., 4:-4, 4:-4]
+    return float((made.std((2, 3)) / made.mean((2, 3)).abs()).max())
+
+
+def test_only_transposed_convolution_draws_dots_on_a_constant_map() -> None:
+    assert dots("resize") < 1e-5
+    assert dots("transposed") > 0.1
 
 
 def test_skips_carry_the_input_to_the_output() -> None:

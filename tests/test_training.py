@@ -21,12 +21,12 @@ from pipeline.training.stage import Device
 
 CPU = Device("cpu", "32-true")
 SIZE = 64
-NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", False), 2)
+NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", "resize", False), 2)
 OPTIMIZER = OptimizerParams(1e-3, 0.1, (0.0, 0.9), 0.5)
 SCHEDULE = ScheduleParams(6, 0, "calibration", 2, 2, 6)
 STILL = AugmentParams(flip=True, shift_px=8)
 SCN = scn.ScnParams(
-    NetParams(GeneratorParams("resnet", 2, 1, 2, "instance", True), 2),
+    NetParams(GeneratorParams("resnet", 2, 1, 2, "instance", "transposed", True), 2),
     scn.ScnLoss(("product", "hed"), scn.ScnWeights(1.0, 10.0)),
     OPTIMIZER,
     SCHEDULE,

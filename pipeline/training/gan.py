@@ -23,6 +23,7 @@ class GeneratorParams:
     blocks: int
     dilation: int
     norm: Literal["instance", "pixel"]  # instance: as Johnson et al.; pixel: no droplets in flat regions
+    up: Literal["transposed", "resize"]  # transposed: as Johnson et al.; resize: no dots in lines
     spectral: bool
 
 
@@ -134,6 +135,7 @@ def make_generator(params: GeneratorParams, channels: tuple[int, int]) -> nn.Mod
         blocks=params.blocks,
         dilation=params.dilation,
         norm=params.norm,
+        up=params.up,
         spectral=params.spectral,
     )
 
