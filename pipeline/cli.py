@@ -166,12 +166,13 @@ def sketch(
     style: Annotated[str, typer.Option(help="xdog, fdog, photocopy, photosketch or all.")] = "all",
     size: Annotated[int, typer.Option(min=64, help="Side of the sketch, pixels.")] = 256,
     svg: Annotated[bool, typer.Option("--svg", help="Write SVG too.")] = False,
+    deform: Annotated[bool, typer.Option("--deform", help="Write each as an unpractised hand draws it, too.")] = False,
     jobs: Jobs = CORES,
 ) -> None:
     """Turn photos of faces into simplified sketches."""
     from pipeline import sketch
 
-    sketch.run(photos, out, style, size, svg, jobs)
+    sketch.run(photos, out, style, size, svg, deform, jobs)
 
 
 @app.command()

@@ -75,6 +75,30 @@ def generator(face: str, style: str, seed: int) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """One sketch, simplified, and as an unpractised hand repeats it."""
+
+    clean: Sketch
+    deformed: Sketch
+    strokes: list[Stroke]  # of the clean one; none where it is not simplified
+
+
+def redraw(raw: Sketch, style: str, face: str, params: SimplifyParams) -> Drawing:
+    """Raw sketch (H, W) of a style -> its Drawing; the hand depends on the face's name, the style and the seed."""
+    rng = generator(face, style, params.seed)
+    if not params.styles[style]:
+        return Drawing(raw, warp(raw, displacement_field(raw.shape, params.deform, rng)), [])
+    strokes = simplify(raw, params)
+    deformed = deform(strokes, params.deform, rng, raw.shape)
+    return Drawing(render(strokes, raw.shape), render(deformed, raw.shape), strokes)
+
+
+def svg_of(drawing: Drawing, params: SimplifyParams) -> bytes:
+    """The clean strokes as an SVG file; a sketch that was not simplified is traced for it."""
+    return to_svg(drawing.strokes or simplify(drawing.clean, params), drawing.clean.shape).encode()
+
+
 def run(style: str, params: SimplifyParams, data: Path, jobs: int, svg: bool = False) -> None:
     """styles/STYLE/ID.png -> simplified/STYLE/clean/ID.png (and .svg) and simplified/STYLE/deformed/ID.png."""
     layout = Layout(data)
@@ -84,14 +108,8 @@ def run(style: str, params: SimplifyParams, data: Path, jobs: int, svg: bool = F
 
 
 def _one(style: str, params: SimplifyParams, layout: Layout, out: Path, svg: bool, face: str) -> None:
-    raw = read_gray(layout.style(style) / f"{face}.png")
-    rng = generator(face, style, params.seed)
-    if not params.styles[style]:
-        write_gray(out / "clean" / f"{face}.png", raw)
-        write_gray(out / "deformed" / f"{face}.png", warp(raw, displacement_field(raw.shape, params.deform, rng)))
-        return
-    strokes = simplify(raw, params)
-    write_gray(out / "clean" / f"{face}.png", render(strokes, raw.shape))
-    write_gray(out / "deformed" / f"{face}.png", render(deform(strokes, params.deform, rng, raw.shape), raw.shape))
+    drawing = redraw(read_gray(layout.style(style) / f"{face}.png"), style, face, params)
+    write_gray(out / "clean" / f"{face}.png", drawing.clean)
+    write_gray(out / "deformed" / f"{face}.png", drawing.deformed)
     if svg:
-        write_bytes(out / "clean" / f"{face}.svg", to_svg(strokes, raw.shape).encode())
+        write_bytes(out / "clean" / f"{face}.svg", svg_of(drawing, params))

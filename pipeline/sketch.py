@@ -10,13 +10,12 @@ from pipeline.crop import CropParams, Unusable, align, crop_photo
 from pipeline.errors import UserError
 from pipeline.generate import files_of, unique_names
 from pipeline.images import ImageError, console, import_photo, map_images, write_bytes, write_gray
-from pipeline.simplify import SimplifyParams, simplify
-from pipeline.strokes import render, to_svg
+from pipeline.simplify import SimplifyParams, redraw, svg_of
 from pipeline.styles import STYLES
 
 
-def run(photos: list[Path], out: Path, style: str, size: int, svg: bool, jobs: int) -> None:
-    """Write OUT/NAME-STYLE.png (and .svg) for every photo; photos that cannot be used are named.
+def run(photos: list[Path], out: Path, style: str, size: int, svg: bool, deform: bool, jobs: int) -> None:
+    """Write OUT/NAME-STYLE.png (and -deformed.png, .svg) for every photo; photos that cannot be used are named.
 
     Raises UserError where no photo could be used.
     """
@@ -28,7 +27,9 @@ def run(photos: list[Path], out: Path, style: str, size: int, svg: bool, jobs: i
     styles: dict[str, Any] = {name: params.load(STYLES[name]().params, f"styles.{name}") for name in names}
     files = files_of(photos)
     tasks = list(zip(files, unique_names(files), strict=True))
-    failures = [f for f in map_images(partial(_one, crop, simple, styles, svg, out), tasks, jobs, "sketch") if f]
+    failures = [
+        f for f in map_images(partial(_one, crop, simple, styles, svg, deform, out), tasks, jobs, "sketch") if f
+    ]
     for failure in failures:
         console.print(failure)
     if len(failures) == len(files):
@@ -37,7 +38,13 @@ def run(photos: list[Path], out: Path, style: str, size: int, svg: bool, jobs: i
 
 
 def _one(
-    crop: CropParams, simple: SimplifyParams, styles: dict[str, Any], svg: bool, out: Path, task: tuple[Path, str]
+    crop: CropParams,
+    simple: SimplifyParams,
+    styles: dict[str, Any],
+    svg: bool,
+    deform: bool,
+    out: Path,
+    task: tuple[Path, str],
 ) -> str | None:
     """Draw one photo; returns why not, if not."""
     file, stem = task
@@ -49,9 +56,10 @@ def _one(
     except Unusable as error:
         return f"{file}: {error.reason} {error.detail}".rstrip()
     for name, style in styles.items():
-        raw = STYLES[name]().draw(face, style)
-        strokes = simplify(raw, simple)
-        write_gray(out / f"{stem}-{name}.png", render(strokes, raw.shape) if simple.styles[name] else raw)
+        drawing = redraw(STYLES[name]().draw(face, style), name, stem, simple)
+        write_gray(out / f"{stem}-{name}.png", drawing.clean)
+        if deform:
+            write_gray(out / f"{stem}-{name}-deformed.png", drawing.deformed)
         if svg:
-            write_bytes(out / f"{stem}-{name}.svg", to_svg(strokes, raw.shape).encode())
+            write_bytes(out / f"{stem}-{name}.svg", svg_of(drawing, simple))
     return None

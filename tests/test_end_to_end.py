@@ -120,7 +120,8 @@ def test_experiments_run_in_a_copy_and_compare(checkout: Path) -> None:
 
 def test_sketch_and_generate(checkout: Path) -> None:
     photo = "data/demo/photos/face_000.png"
-    cali(checkout, "sketch", photo, "--out", "out/s", "--style", "fdog", "--size", "128", "--svg")
+    cali(checkout, "sketch", photo, "--out", "out/s", "--style", "fdog", "--size", "128", "--svg", "--deform")
+    assert (checkout / "out/s/face_000-fdog-deformed.png").exists()
     assert (checkout / "out/s/face_000-fdog.png").exists()
     assert (checkout / "out/s/face_000-fdog.svg").read_text().startswith("<svg")
     cali(checkout, "generate", "out/s/face_000-fdog.png", "--out", "out/g")

@@ -1,12 +1,15 @@
 """Packed data: complete, as on disk, and Canny ⊙ HED as stated."""
 
 import json
+import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from pipeline import equalize
 from pipeline.errors import UserError
 from pipeline.images import write_gray, write_photo
 from pipeline.manifest import Face, Layout, write_faces
@@ -17,22 +20,28 @@ PARAMS = PackParams(("xdog",), 0, 2)
 IDS = ("a", "b", "c", "d")
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    layout = Layout(tmp_path)
+def write_data(root: Path, ids: Sequence[str], size: int) -> Path:
+    """All that pack reads, of noise; the last face is the test split."""
+    layout = Layout(root)
     rng = np.random.default_rng(0)
     faces = [
-        Face(i, f"{i}.png", f"hash-{i}", i, "test" if i == "d" else "train", "none", (1, 0, 0, 0, 1, 0)) for i in IDS
+        Face(i, f"{i}.png", f"hash-{i}", i, "test" if i == ids[-1] else "train", "none", (1, 0, 0, 0, 1, 0))
+        for i in ids
     ]
-    layout.faces.mkdir()
+    layout.faces.mkdir(parents=True)
     write_faces(layout.faces, faces, [])
-    for i in IDS:
-        write_photo(layout.photos / f"{i}.png", rng.integers(0, 256, (32, 32, 3), dtype=np.uint8))
+    for i in ids:
+        write_photo(layout.photos / f"{i}.png", rng.integers(0, 256, (size, size, 3), dtype=np.uint8))
         folders = [layout.edges("canny"), layout.edges("hed")]
         folders += [layout.simplified("xdog") / kind for kind in ("clean", "deformed")]
         for folder in folders:
-            write_gray(folder / f"{i}.png", rng.random((32, 32), dtype=np.float32))
-    return tmp_path
+            write_gray(folder / f"{i}.png", rng.random((size, size), dtype=np.float32))
+    return root
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_data(tmp_path, IDS, 32)
 
 
 def test_every_layer_of_every_split_is_packed_as_on_disk(data: Path) -> None:
@@ -83,3 +92,20 @@ def test_spread_lines_keep_their_place_and_peak() -> None:
     np.testing.assert_allclose(soft[39], soft[41], atol=1e-6)
     np.testing.assert_allclose(soft[41] / soft[40], np.exp(-0.5 / 0.8**2), atol=0.02)
     assert soft[45].max() == 0
+
+
+def peak_bytes(root: Path) -> int:
+    """Of an image stage and of pack, arrays included, files mapped into memory not."""
+    tracemalloc.start()
+    equalize.run(equalize.EqualizeParams("global", 2.0, 4), root, 1)
+    run(PARAMS, root, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_number_of_faces(tmp_path: Path) -> None:
+    few, many = (write_data(tmp_path / str(n), [f"{i:02d}" for i in range(n)], 128) for n in (8, 40))
+    peak_bytes(few)  # whatever is imported late
+    a_photo = 128 * 128 * 3
+    assert peak_bytes(many) < peak_bytes(few) + 2 * a_photo
