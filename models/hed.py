@@ -62,6 +62,12 @@ def conv_names() -> Iterator[tuple[str, int]]:
             yield f"conv{block + 1}_{i + 1}", block
 
 
+def caffe_layers() -> list[str]:
+    """The authors' names of all layers that have weights."""
+    sides = [f"score-dsn{block + 1}" for block in range(len(BLOCKS))]
+    return [*(name for name, _ in conv_names()), *sides, "new-score-weighting"]
+
+
 def bilinear_kernel(factor: int) -> Tensor:
     """Kernel (1, 1, 2·factor, 2·factor) of the transposed convolution that enlarges `factor` times bilinearly."""
     centre = (2 * factor - 1) / 2

@@ -44,8 +44,8 @@ class Vgg19(nn.Module):
         return maps
 
 
-def vgg19_torchvision(tensors: Mapping[str, Tensor], last: str) -> Vgg19:
-    """From torchvision's state dict (`features.N.weight`), ImageNet normalisation in front."""
+def vgg19_torchvision(tensors: Mapping[str, Tensor], last: str | None = None) -> Vgg19:
+    """From torchvision's state dict (`features.N.weight`), ImageNet normalisation in front. `last`: as far as given."""
     indices = sorted({int(m[1]) for key in tensors if (m := re.fullmatch(r"features\.(\d+)\.weight", key))})
     renamed = {
         f"{name}.{part}": tensors[f"features.{i}.{part}"]
@@ -54,17 +54,17 @@ def vgg19_torchvision(tensors: Mapping[str, Tensor], last: str) -> Vgg19:
     }
     scale, mean = torch.tensor(IMAGENET_STD).reciprocal(), torch.tensor(IMAGENET_MEAN)
     renamed |= {"conv0.weight": torch.diag(scale)[..., None, None], "conv0.bias": -mean * scale}
-    return _filled(Vgg19(FULL_WIDTHS, last, "zeros"), renamed)
+    return _filled(Vgg19(FULL_WIDTHS, last or _deepest(renamed), "zeros"), renamed)
 
 
-def vgg19_normalised(tensors: Mapping[str, Tensor], last: str) -> Vgg19:
+def vgg19_normalised(tensors: Mapping[str, Tensor], last: str | None = None) -> Vgg19:
     """From the activation-normalised layout (Gatys et al. 2016): `conv0` and reflection padding."""
-    return _filled(Vgg19(FULL_WIDTHS, last, "reflect"), tensors)
+    return _filled(Vgg19(FULL_WIDTHS, last or _deepest(tensors), "reflect"), tensors)
 
 
-def vgg19_compressed(tensors: Mapping[str, Tensor], last: str) -> Vgg19:
+def vgg19_compressed(tensors: Mapping[str, Tensor], last: str | None = None) -> Vgg19:
     """From the 16x-compressed layout (Wang et al. 2020): a quarter of the filters; `_aux` layers unused."""
-    return _filled(Vgg19(COMPRESSED_WIDTHS, last, "reflect"), tensors)
+    return _filled(Vgg19(COMPRESSED_WIDTHS, last or _deepest(tensors), "reflect"), tensors)
 
 
 def vgg19_random(seed: int, last: str) -> Vgg19:
@@ -80,6 +80,14 @@ def vgg19_random(seed: int, last: str) -> Vgg19:
         net.conv0.weight.copy_(torch.diag(scale)[..., None, None])
         net.conv0.bias.copy_(-mean * scale)  # type: ignore[union-attr]
     return net
+
+
+def _deepest(tensors: Mapping[str, Tensor]) -> str:
+    """The last layer of the file. Raises ValueError where it has none."""
+    present = [name for name in NAMES if f"{name}.weight" in tensors]
+    if not present:
+        raise ValueError("no tensor conv1_1.weight")
+    return present[-1]
 
 
 def _filled(net: Vgg19, tensors: Mapping[str, Tensor]) -> Vgg19:

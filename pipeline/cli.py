@@ -19,6 +19,9 @@ app.add_typer(train_app, name="train")
 edges_app = typer.Typer(no_args_is_help=True, help="Extract ground-truth edges (stages edges@*).")
 app.add_typer(edges_app, name="edges")
 
+weights_app = typer.Typer(no_args_is_help=True, help="Weight files from elsewhere: list, check, import, get.")
+app.add_typer(weights_app, name="weights")
+
 Data = Annotated[Path, typer.Option(help="The data folder all stages share.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes to work in; the result does not depend on it.")]
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
@@ -26,7 +29,9 @@ Precision = Annotated[str, typer.Option(help="Lightning's name: 32-true, bf16-mi
 StyleName = Annotated[Literal["xdog", "fdog", "photocopy", "photosketch"], typer.Argument(help="Drawing style.")]
 Out = Annotated[Path, typer.Option(help="Folder to write to; made if missing.")]
 
-DATA = Path("data")
+WeightsFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
+
+DATA, WEIGHTS = Path("data"), Path("data/weights")
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -206,12 +211,41 @@ def params() -> None:
     profile.show()
 
 
-@app.command()
-def weights() -> None:
-    """List the weight files from elsewhere: what uses them, whether they are here, where to get them."""
+@weights_app.command("list")
+def weights_list() -> None:
+    """What each file is used by, its licence, whether it is here, where to get it."""
     from pipeline import weights
 
     weights.show()
+
+
+@weights_app.command("check")
+def weights_check(file: Annotated[Path, typer.Argument(help="A weight file, of any name.")]) -> None:
+    """Read a file whole and say which net it holds."""
+    from pipeline import weights
+
+    print(f"{file}: the weights of {weights.identify(file)}, sha256 {weights.sha256(file)}")
+
+
+@weights_app.command("import")
+def weights_import(file: Annotated[Path, typer.Argument(help="As published.")], to: WeightsFolder = WEIGHTS) -> None:
+    """Verify a file and keep its tensors as safetensors, which nothing can hide code in."""
+    from pipeline import weights
+
+    print(weights.import_file(file, to))
+
+
+@weights_app.command("get")
+def weights_get(
+    name: Annotated[str, typer.Argument(help="As in the list.")],
+    to: WeightsFolder = WEIGHTS,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 30,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched.")] = False,
+) -> None:
+    """Download a file that has a plain address; a cut download goes on."""
+    from pipeline import download
+
+    download.fetch(name, to, timeout, dry_run)
 
 
 def main() -> None:

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
+from pipeline import weights
 from pipeline.contours import soft_contours
 from pipeline.images import Edges, Photo, map_images, new_folder, read_photo, write_gray
 from pipeline.manifest import Layout, read_faces
-from pipeline.weights import WeightsError, load_caffe, load_tensors, weight_file
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,7 @@ def _net(name: str) -> Callable[[Photo], Edges]:
     """The published net, from its weight file. torch is imported here: the classical method does without it."""
     import torch
 
-    from models.hed import conv_names, hed_caffe, hed_port
-
-    path = weight_file(name)
-    layers = [*(layer for layer, _ in conv_names()), *(f"score-dsn{i}" for i in range(1, 6)), "new-score-weighting"]
-    try:
-        net = hed_caffe(load_caffe(path, layers)) if name == "hed" else hed_port(load_tensors(path))
-    except ValueError as error:
-        raise WeightsError(f"{path}: {error}") from error
+    net = weights.net(name)
 
     @torch.inference_mode()
     def detect(photo: Photo) -> Edges:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
 from pipeline.images import Photo
-from pipeline.weights import weight_file
+from pipeline.weights import net, weight_file
 
 Features = NDArray[np.float64]
 
@@ -75,18 +75,15 @@ def kid(real: Features, generated: Features) -> float:
 
 @cache
 def _inception() -> torch.nn.Module:
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-
-    path = str(weight_file("inception_fid"))
-    return FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=path).eval()
+    return net("inception_fid")
 
 
 @torch.no_grad()
 def inception_features(photos: NDArray[np.uint8]) -> Features:
     """Photos (N, H, W, 3) -> pool3 features (N, 2048) of the TF-ported Inception. Raises WeightsError if missing."""
-    net = _inception()
+    inception = _inception()
     batches = torch.from_numpy(np.array(photos)).permute(0, 3, 1, 2).split(16)
-    return np.concatenate([net(batch)[0].double().numpy() for batch in batches])
+    return np.concatenate([inception(batch)[0].double().numpy() for batch in batches])
 
 
 @cache
@@ -102,12 +99,12 @@ IDENTITY_SPAN = (0.19, 0.81, 0.24, 0.86)  # ours: left, right, top, bottom of th
 
 def identity_features(photos: NDArray[np.uint8]) -> Features:
     """Crops (N, S, S, 3) -> unit identity vectors (N, 128) (MobileFaceNet). Raises WeightsError if missing."""
-    net, size = _identity_net(), photos.shape[1]
+    session, size = _identity_net(), photos.shape[1]
     left, right, top, bottom = (round(share * size) for share in IDENTITY_SPAN)
     faces = [cv2.resize(photo[top:bottom, left:right], (112, 112), interpolation=cv2.INTER_AREA) for photo in photos]
     batch = ((np.stack(faces) / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)).astype(np.float32)
-    name = net.get_inputs()[0].name
-    vectors = np.concatenate([net.run(None, {name: face[None]})[0] for face in batch.transpose(0, 3, 1, 2)])
+    name = session.get_inputs()[0].name
+    vectors = np.concatenate([session.run(None, {name: face[None]})[0] for face in batch.transpose(0, 3, 1, 2)])
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 

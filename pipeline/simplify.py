@@ -1,14 +1,16 @@
 """Stage simplify: each sketch as fewer, longer, cleaner lines, and the same as an unpractised hand draws it."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import weights
 from pipeline.canvas import enlarged, face_scale
 from pipeline.images import Sketch, map_images, new_folder, read_gray, write_bytes, write_gray
 from pipeline.manifest import Layout, read_faces
@@ -32,7 +34,8 @@ LARGEST_PX = 2048  # ours: a larger sketch is traced at this size
 class SimplifyParams:
     """Section `simplify`. Lengths are px at a 256-px face."""
 
-    method: Literal["classical"]  # trace, merge, smooth, render; a learned one follows
+    # classical: ink as it is; gan, mse: cleaned by Simo-Serra et al.'s net first; then traced, merged, smoothed
+    method: Literal["classical", "gan", "mse"]
     styles: dict[str, bool]  # whether a style is simplified; the paper leaves photo-sketch as it is
     threshold: float  # ink is darker than this
     solid_px: float  # wider ink is drawn as its outline
@@ -50,11 +53,34 @@ def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:
     canvas = enlarged(sketch, LARGEST_PX)
     scale = face_scale(canvas.shape)
     solid, close = max(3.0, params.solid_px * scale), max(1.0, params.close_px * scale)
-    strokes = trace(stretched(canvas), params.threshold, solid, close, max(2.0, params.gap_px * scale))
+    strokes = trace(
+        CLEANERS[params.method](stretched(canvas)), params.threshold, solid, close, max(2.0, params.gap_px * scale)
+    )
     lines = smooth(strokes, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0)
     pen = params.width_px * scale
     back = sketch.shape[1] / canvas.shape[1]
     return [resized(Stroke(line.points, _pen_widths(line.widths, pen)), back) for line in lines]
+
+
+@cache
+def _net(name: str) -> Callable[[Sketch], Sketch]:
+    """A published simplifier. torch is imported here: the classical method does without it."""
+    import torch
+
+    net = weights.net(name)
+
+    @torch.inference_mode()
+    def clean(sketch: Sketch) -> Sketch:
+        return net(torch.from_numpy(np.ascontiguousarray(sketch))[None, None])[0, 0].numpy()
+
+    return clean
+
+
+CLEANERS: dict[str, Callable[[Sketch], Sketch]] = {
+    "classical": lambda sketch: sketch,
+    "gan": lambda sketch: _net("simplify_gan")(sketch),
+    "mse": lambda sketch: _net("simplify_mse")(sketch),
+}
 
 
 def _pen_widths(widths: NDArray[np.float32], pen: float) -> NDArray[np.float32]:

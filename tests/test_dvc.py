@@ -17,9 +17,14 @@ STAGE_FILES = {
     "edges@hed": ["pipeline/hed.py", "models/hed.py"],
     **{
         f"style@{name}": ["pipeline/styles/__init__.py", f"pipeline/styles/{name}.py"]
-        for name in ("xdog", "fdog", "photocopy", "photosketch")
+        for name in ("xdog", "fdog", "photocopy")
     },
-    "simplify": ["pipeline/simplify.py"],
+    "style@photosketch": [
+        "pipeline/styles/__init__.py",
+        "pipeline/styles/photosketch.py",
+        "models/photosketch.py",
+    ],
+    "simplify": ["pipeline/simplify.py", "models/simplification.py"],
     "pack": ["pipeline/pack.py"],
     "train_scn": ["pipeline/training/scn.py"],
     "train_isn": ["pipeline/training/isn.py"],

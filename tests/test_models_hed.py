@@ -11,10 +11,9 @@ from torch.nn import functional as F
 from models.hed import BGR_MEAN, BLOCKS, OFFSETS, bilinear_kernel, conv_names, hed_caffe, hed_port
 from pipeline import hed
 from pipeline.hed import HedParams
-from pipeline.weights import WeightsError, load_caffe
+from pipeline.weights import WeightsError, load_tensors
 
 WIDTHS = (4, 5, 6, 7, 8)
-LAYERS = [*(name for name, _ in conv_names()), *(f"score-dsn{i}" for i in range(1, 6)), "new-score-weighting"]
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -143,7 +142,7 @@ def test_equals_opencvs_caffe_runner(model: Path, shape: tuple[int, int]) -> Non
         expected = runner.forward()
     finally:
         cv2.dnn_unregisterLayer("Crop")
-    net = hed_caffe(load_caffe(model, LAYERS))
+    net = hed_caffe(load_tensors(model))
     with torch.no_grad():
         ours = net(torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255).numpy()
     assert np.ptp(expected) > 0.1

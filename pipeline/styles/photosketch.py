@@ -1,17 +1,19 @@
 """Photo-sketch: a sparse contour drawing, imperfectly aligned, as of Li et al. 2019.
 
 `contour` is the classical stand-in for their network: soft contours, traced, the salient long lines
-kept and drawn again by an unsteady hand.
+kept and drawn again by an unsteady hand. `published` is the network itself, with its published weights.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 
 import cv2
 import numpy as np
 
+from pipeline import weights
 from pipeline.canvas import face_scale, on_canvas
 from pipeline.contours import soft_contours
 from pipeline.images import Photo, Sketch
@@ -25,7 +27,7 @@ FLOOR, SPREAD_PX = 0.18, 1.5  # ours: of the soft contours the lines are taken f
 class PhotosketchParams:
     """Section `styles.photosketch`. Lengths are px at a 256-px face."""
 
-    method: Literal["contour"]  # classical; not the published network, and named so
+    method: Literal["contour", "published"]  # contour: classical, takes what follows; published: the network, as it is
     salience: float  # mean contour strength a line must have
     min_length_px: float  # shorter lines are left out
     smooth_px: float  # standard deviation of the smoothing along a line
@@ -34,11 +36,32 @@ class PhotosketchParams:
 
 
 def photosketch(photo: Photo, params: PhotosketchParams) -> Sketch:
-    """Photo (H, W, 3) -> Sketch (H, W). The hand's error depends on the photo alone."""
-    return on_canvas(photo, partial(_draw, params=params), LARGEST_PX)
+    """Photo (H, W, 3) -> Sketch (H, W). The hand's error depends on the photo alone. Raises WeightsError."""
+    return on_canvas(photo, partial(METHODS[params.method], params=params), LARGEST_PX)
 
 
-def _draw(photo: Photo, params: PhotosketchParams) -> Sketch:
+def _published(photo: Photo, params: PhotosketchParams) -> Sketch:
+    return _net()(photo)
+
+
+@cache
+def _net() -> Callable[[Photo], Sketch]:
+    """The published network. torch is imported here: the classical method does without it."""
+    import torch
+    from torch.nn import functional as F
+
+    net = weights.net("photosketch")
+
+    @torch.inference_mode()
+    def draw(photo: Photo) -> Sketch:
+        image = torch.from_numpy(np.ascontiguousarray(photo)).permute(2, 0, 1)[None].float() / 255
+        h, w = photo.shape[:2]
+        return net(F.pad(image, (0, -w % 4, 0, -h % 4), mode="replicate"))[0, 0, :h, :w].numpy()
+
+    return draw
+
+
+def _contour(photo: Photo, params: PhotosketchParams) -> Sketch:
     scale = face_scale(photo.shape)
     contours = soft_contours(photo, FLOOR, SPREAD_PX)
     ridge = (
@@ -64,3 +87,6 @@ def _tapered(stroke: Stroke, width: float) -> Stroke:
     """Full width in the middle, thinner towards both ends."""
     along = np.linspace(-1, 1, len(stroke.points))
     return Stroke(stroke.points, (width * (1 - 0.5 * along**4)).astype(np.float32))
+
+
+METHODS: dict[str, Callable[..., Sketch]] = {"contour": _contour, "published": _published}

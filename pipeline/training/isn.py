@@ -8,16 +8,15 @@ from typing import Literal
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.losses import TV, l1, lsgan_generator, perceptual, style
-from models.vgg import Vgg19, vgg19_compressed, vgg19_normalised, vgg19_random, vgg19_torchvision
-from pipeline.errors import UserError
+from models.vgg import vgg19_random
+from pipeline import weights
 from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.gan import Gan, NetParams, OptimizerParams
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.stage import Device, train_stage, weighted_sum
-from pipeline.weights import load_tensors, weight_file
 
 CHANNELS = (1, 3)
 
@@ -64,18 +63,8 @@ class IsnParams:
     seed: int
 
 
-def _from_file(convert: Callable[[Mapping[str, Tensor], str], Vgg19], name: str, last: str) -> Vgg19:
-    path = weight_file(name)
-    try:
-        return convert(load_tensors(path), last)
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{path}: not the weights of {name}: {error}; see: cali-sketch weights") from error
-
-
-VGGS: dict[str, Callable[[str], Vgg19]] = {
-    "vgg19": partial(_from_file, vgg19_torchvision, "vgg19"),
-    "vgg19_normalised": partial(_from_file, vgg19_normalised, "vgg19_normalised"),
-    "vgg19_compressed": partial(_from_file, vgg19_compressed, "vgg19_compressed"),
+VGGS: dict[str, Callable[..., nn.Module]] = {
+    **{name: partial(weights.net, name) for name in ("vgg19", "vgg19_normalised", "vgg19_compressed")},
     "random": partial(vgg19_random, 0),
 }
 
@@ -87,7 +76,7 @@ class Isn:
         self.gan = Gan(fabric, params.net, params.optimizer, CHANNELS)
         self.loss = params.loss
         chosen = params.loss.perceptual
-        self.vgg = fabric.to_device(VGGS[chosen.net](max(chosen.layers + chosen.style_layers)))
+        self.vgg = fabric.to_device(VGGS[chosen.net](last=max(chosen.layers + chosen.style_layers)))
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         photo = self.gan.g(batch["product"])
