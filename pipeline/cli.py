@@ -31,7 +31,7 @@ Out = Annotated[Path, typer.Option(help="Folder to write to; made if missing.")]
 
 WeightsFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
 
-DATA, WEIGHTS = Path("data"), Path("data/weights")
+DATA, WEIGHTS, BSDS = Path("data"), Path("data/weights"), Path("data/incoming/bsds500")
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -140,12 +140,39 @@ def train_joint(data: Data = DATA, device: DeviceName = "auto", precision: Preci
     )
 
 
+@train_app.command("edges")
+def train_edges(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+    """The project's own edge detector, on BSDS500."""
+    from pipeline import params
+    from pipeline.training import edges
+    from pipeline.training.stage import Device
+
+    edges.run(params.load(edges.EdgesParams, "train_edges"), data, Device(device, precision))
+
+
 @app.command()
 def evaluate(data: Data = DATA, device: DeviceName = "auto") -> None:
     """Measure the trained system on the test splits: data/evaluation."""
     from pipeline import evaluate, params
 
     evaluate.run(params.load(evaluate.EvaluateParams, "evaluate"), data, device)
+
+
+@app.command()
+def evaluate_edges(
+    detector: Annotated[
+        str, typer.Option(help="soft, hed, hed_port, own, canny, or humans (against each other).")
+    ] = "soft",
+    images: Annotated[Path, typer.Option(help="Folder of BSDS500: images/ and groundTruth/.")] = BSDS,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    thresholds: Annotated[int, typer.Option(min=1, help="Levels between 0 and 1.")] = 99,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    jobs: Jobs = CORES,
+) -> None:
+    """Score an edge detector against people's boundaries: ODS, OIS, AP."""
+    from pipeline import evaluate_edges
+
+    evaluate_edges.run(detector, images, split, thresholds, out, jobs)
 
 
 @app.command()

@@ -18,8 +18,9 @@ from pipeline.manifest import Layout, read_faces
 class HedParams:
     """Section `edges.hed`."""
 
-    # soft: classical multi-scale contours, not HED itself; hed: the authors' weights; hed_port: the PyTorch port's
-    method: Literal["soft", "hed", "hed_port"]
+    # soft: classical multi-scale contours, not HED itself; hed: the authors' weights; hed_port: the PyTorch port's;
+    # own: the project's EdgeNet
+    method: Literal["soft", "hed", "hed_port", "own"]
     floor: float  # soft: share of a strong contour's gradient below which it is texture
     spread_px: float  # soft: softness at a 256-px face
 
@@ -34,10 +35,11 @@ def _soft(photo: Photo, params: HedParams) -> Edges:
 
 
 def _learned(photo: Photo, params: HedParams) -> Edges:
-    return _net(params.method)(photo)
+    return _net(LEARNED[params.method])(photo)
 
 
-DETECTORS: dict[str, Callable[[Photo, HedParams], Edges]] = {"soft": _soft, "hed": _learned, "hed_port": _learned}
+LEARNED = {"hed": "hed", "hed_port": "hed_port", "own": "edges"}  # method -> weights
+DETECTORS: dict[str, Callable[[Photo, HedParams], Edges]] = {"soft": _soft, **dict.fromkeys(LEARNED, _learned)}
 
 
 @cache

@@ -56,7 +56,7 @@ FREE = {"crop.splits.folders", "crop.splits.lists"}
 def sections() -> dict[str, type]:
     """Every section of params.yaml with its dataclass."""
     from pipeline import canny, crop, demo, equalize, evaluate, hed, pack, report, simplify, styles
-    from pipeline.training import isn, joint, scn
+    from pipeline.training import edges, isn, joint, scn
 
     stages = {
         "demo": demo.DemoParams,
@@ -71,6 +71,7 @@ def sections() -> dict[str, type]:
         "train_joint": joint.JointParams,
         "evaluate": evaluate.EvaluateParams,
         "report": report.ReportParams,
+        "train_edges": edges.EdgesParams,
     }
     return stages | {f"styles.{name}": load().params for name, load in styles.STYLES.items()}
 

@@ -92,7 +92,21 @@ def _inception(tensors: "Tensors") -> "nn.Module":
         return FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=file.name)
 
 
+def _edges(tensors: "Tensors") -> "nn.Module":
+    from models.edges import edge_detector
+
+    return edge_detector(tensors)
+
+
 WEIGHTS = {
+    "edges": WeightFile(
+        "edges.safetensors",
+        "",
+        "edges hed (method: own)",
+        "MIT (this project)",
+        "cali-sketch train edges",
+        convert=_edges,
+    ),
     "vgg19": WeightFile(
         "vgg19-dcbb9e9d.pth",
         "dcbb9e9d",

@@ -46,6 +46,36 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(f"{path}: not whole ({error}); delete it and run the training stage again") from error
 
 
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The moments of an optimizer, "INDEX/SLOT"."""
+    slots = optimizer.state_dict()["state"].items()
+    return {f"{index}/{key}": torch.as_tensor(value) for index, of in slots for key, value in of.items()}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Inverse of `optimizer_tensors`."""
+    parameters = [value for group in optimizer.param_groups for value in group["params"]]
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, slot = key.split("/")
+        slots.setdefault(int(index), {})[slot] = _laid_out_as(parameters[int(index)], value)
+    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """Moments in the memory layout of their parameter: fused Adam walks both as flat memory."""
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value) if value.shape == parameter.shape else value
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}{key}": value for key, value in tensors.items()}
+
+
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Inverse of `prefixed`, of what has that prefix."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
 def run_key(params: Any, data_digest: str, code: Sequence[Path]) -> str:
     """Hash of all that decides a run's result."""
     digest = hashlib.sha256(f"{params!r}\n{data_digest}\n{torch.__version__}\n".encode())

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from models.discriminator import SnPatchDiscriminator
 from models.generator import build_generator
 from models.losses import lsgan_discriminator
-from pipeline.training.checkpoint import CheckpointError
+from pipeline.training.checkpoint import CheckpointError, below, load_optimizer, optimizer_tensors, prefixed
 
 
 @dataclass(frozen=True)
@@ -94,24 +94,21 @@ class Gan:
 
     def state(self, prefix: str) -> dict[str, Tensor]:
         """All that a later step depends on."""
-        tensors = {f"{prefix}g/{k}": v for k, v in self.g.state_dict().items()}
-        tensors |= {f"{prefix}d/{k}": v for k, v in self.d.state_dict().items()}
-        for name, optimizer in (("g_adam", self.g_optimizer), ("d_adam", self.d_optimizer)):
-            for index, slots in optimizer.state_dict()["state"].items():
-                tensors |= {f"{prefix}{name}/{index}/{k}": torch.as_tensor(v) for k, v in slots.items()}
-        return tensors
+        tensors = prefixed("g/", self.g.state_dict()) | prefixed("d/", self.d.state_dict())
+        for name, optimizer in self._optimizers().items():
+            tensors |= prefixed(f"{name}/", optimizer_tensors(optimizer))
+        return prefixed(prefix, tensors)
 
     def load_state(self, tensors: Mapping[str, Tensor], prefix: str) -> None:
         """Inverse of `state`."""
-        self.g.load_state_dict(_below(tensors, f"{prefix}g/"))
-        self.d.load_state_dict(_below(tensors, f"{prefix}d/"))
-        for name, optimizer in (("g_adam", self.g_optimizer), ("d_adam", self.d_optimizer)):
-            parameters = [value for group in optimizer.param_groups for value in group["params"]]
-            slots: dict[int, dict[str, Tensor]] = {}
-            for key, value in _below(tensors, f"{prefix}{name}/").items():
-                index, slot = key.split("/")
-                slots.setdefault(int(index), {})[slot] = _laid_out_as(parameters[int(index)], value)
-            optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+        own = below(tensors, prefix)
+        self.g.load_state_dict(below(own, "g/"))
+        self.d.load_state_dict(below(own, "d/"))
+        for name, optimizer in self._optimizers().items():
+            load_optimizer(optimizer, below(own, f"{name}/"))
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"g_adam": self.g_optimizer, "d_adam": self.d_optimizer}
 
     def weights(self, prefix: str = "") -> dict[str, Tensor]:
         """G and D alone: what a later stage starts from."""
@@ -120,8 +117,8 @@ class Gan:
     def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Start from another stage's nets. Raises CheckpointError when they are of another shape."""
         try:
-            self.g.load_state_dict(_below(tensors, "g/"))
-            self.d.load_state_dict(_below(tensors, "d/"))
+            self.g.load_state_dict(below(tensors, "g/"))
+            self.d.load_state_dict(below(tensors, "d/"))
         except RuntimeError as error:
             raise CheckpointError(f"these weights are of another net: {' '.join(str(error).split())[:300]}") from error
 
@@ -138,12 +135,3 @@ def make_generator(params: GeneratorParams, channels: tuple[int, int]) -> nn.Mod
         up=params.up,
         spectral=params.spectral,
     )
-
-
-def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
-    """Moments in the memory layout of their parameter: fused Adam walks both as flat memory."""
-    return torch.empty_like(parameter, dtype=value.dtype).copy_(value) if value.shape == parameter.shape else value
-
-
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

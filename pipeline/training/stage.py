@@ -50,6 +50,43 @@ class StageTrainer(Trainer, Protocol):
     def show(self, batch: Batch) -> dict[str, Tensor]: ...
 
 
+@dataclass(frozen=True)
+class Run:
+    """One training run: what it is made of, and where its result goes."""
+
+    name: str
+    schedule: ScheduleParams
+    seed: int
+    batches: Callable[[int], Batch]
+    shown: Batch  # on the sample sheets
+    build: Callable[[Fabric], StageTrainer]
+    key: str  # of all that decides the result
+    header: Mapping[str, Any]  # kept in the weights file
+    folder: Path
+
+
+def train(run: Run, device: Device) -> None:
+    """Train, resuming where a killed run stopped: -> FOLDER/weights.safetensors, history.csv, samples/."""
+    fabric = Fabric(accelerator=device.device, devices=1, precision=device.precision)  # type: ignore[arg-type]
+    torch.manual_seed(run.seed)
+    with resume_folder(run.key) as resume:
+        trainer, shown = run.build(fabric), fabric.to_device(run.shown)
+        history = fit(
+            trainer,
+            lambda step: fabric.to_device(run.batches(step)),
+            run.schedule,
+            resume,
+            lambda step: write_photo(resume.folder / "samples" / f"{step:06d}.png", sample_sheet(trainer, shown)),
+            f"train {run.name}",
+        )
+        with new_folder(run.folder) as folder:
+            save_tensors(folder / "weights.safetensors", trainer.weights(), run.header)
+            write_history(folder / "history.csv", history)
+            (folder / "samples").mkdir()
+            for sheet in sorted((resume.folder / "samples").glob("*.png")):
+                (folder / "samples" / sheet.name).write_bytes(sheet.read_bytes())
+
+
 def train_stage(
     name: str,
     params: StageParams,
@@ -60,40 +97,31 @@ def train_stage(
     about: Mapping[str, Any] | None = None,
     starts: Mapping[str, Mapping[str, Tensor]] | None = None,
 ) -> None:
-    """Train, resuming where a killed run stopped: -> data/trained/NAME.
+    """A stage on the packed data: -> data/trained/NAME.
 
-    weights.safetensors (its header holds the params), history.csv, samples/. `about`: the params of other
-    sections that matter; `starts`: the weights it begins with; `styles`: of the sketches it learns from.
+    `about`: the params of other sections that matter; `starts`: the weights it begins with; `styles`: of the
+    sketches it learns from. The weights' header holds the params.
     """
     layout = Layout(data)
     split = read_split(layout, "train")
     sections = {name: params, **(about or {})}
-    key = run_key(sections, split.digest + _digest(starts or {}), training_code())
-    fabric = Fabric(accelerator=device.device, devices=1, precision=device.precision)  # type: ignore[arg-type]
-    torch.manual_seed(params.seed)
-    batches = Batches(split, styles, params.batch, params.augment, params.seed)
-    with resume_folder(key) as resume:
-        trainer = build(fabric)
-        shown = fabric.to_device(Batches(read_split(layout, "test"), styles, SHEET_FACES, STILL, 0)(0))
-        history = fit(
-            trainer,
-            lambda step: fabric.to_device(batches(step)),
-            params.schedule,
-            resume,
-            lambda step: write_photo(resume.folder / "samples" / f"{step:06d}.png", sample_sheet(trainer, shown)),
-            f"train {name}",
-        )
-        header = {
-            "stage": name,
-            "size": split.layers["photo"].shape[1],
-            "params": {k: asdict(v) for k, v in sections.items()},
-        }
-        with new_folder(layout.trained(name)) as folder:
-            save_tensors(folder / "weights.safetensors", trainer.weights(), header)
-            write_history(folder / "history.csv", history)
-            (folder / "samples").mkdir()
-            for sheet in sorted((resume.folder / "samples").glob("*.png")):
-                (folder / "samples" / sheet.name).write_bytes(sheet.read_bytes())
+    header = {
+        "stage": name,
+        "size": split.layers["photo"].shape[1],
+        "params": {k: asdict(v) for k, v in sections.items()},
+    }
+    run = Run(
+        name,
+        params.schedule,
+        params.seed,
+        Batches(split, styles, params.batch, params.augment, params.seed),
+        Batches(read_split(layout, "test"), styles, SHEET_FACES, STILL, 0)(0),
+        build,
+        run_key(sections, split.digest + _digest(starts or {}), training_code()),
+        header,
+        layout.trained(name),
+    )
+    train(run, device)
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Any) -> Tensor:
