@@ -1,6 +1,6 @@
 """Canny edges of the cropped gray face: the second ground truth of the calibration loss."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.canvas import face_scale
-from pipeline.images import Edges, Gray, luminance, map_images, new_folder, read_photo, write_gray
-from pipeline.manifest import Layout, read_faces
+from pipeline.images import Edges, Gray, luminance, read_photo, write_gray
+from pipeline.manifest import Layout, map_faces
 from pipeline.params import ParamsError
 
 MIN_SIGMA_PX = 0.4  # ours: a narrower Gaussian, sampled, is a single pixel
@@ -67,9 +67,7 @@ def automatic_thresholds(magnitude: Gray) -> tuple[float, float]:
 def run(params: CannyParams, data: Path, jobs: int) -> None:
     """faces/photos/ID.png -> edges/canny/ID.png for every accepted face."""
     layout = Layout(data)
-    ids = [face.id for face in read_faces(layout)]
-    with new_folder(layout.edges("canny")) as out:
-        map_images(partial(_one, params, layout, out), ids, jobs, "edges canny")
+    map_faces(partial(_one, params, layout), layout, layout.edges("canny"), asdict(params), jobs, "edges canny")
 
 
 def _one(params: CannyParams, layout: Layout, out: Path, face: str) -> None:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from glob import escape, glob
 from pathlib import Path
@@ -30,7 +30,7 @@ from pipeline.images import (
     write_gray,
     write_photo,
 )
-from pipeline.manifest import Face, Layout, Rejected, write_faces
+from pipeline.manifest import Face, Layout, Rejected, write_about, write_faces
 from pipeline.weights import weight_file
 
 Point = tuple[float, float]
@@ -368,6 +368,7 @@ def run(params: CropParams, data: Path, jobs: int) -> None:
                 f"(crop.max_rejected): {first}"
             )
         write_faces(out, assign_splits(faces, params.splits), rejected)
+        write_about(out, asdict(params))
 
 
 def _reasons(rejected: list[Rejected]) -> str:

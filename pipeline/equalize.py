@@ -1,7 +1,7 @@
 """Stage equalize: histogram equalization of the luminance, so that HED sees no lighting (Section 4.1)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.images import Photo, map_images, new_folder, read_photo, write_photo
-from pipeline.manifest import Layout, read_faces
+from pipeline.images import Photo, read_photo, write_photo
+from pipeline.manifest import Layout, map_faces
 
 Plane = NDArray[np.uint8]
 
@@ -49,9 +49,7 @@ def equalize(photo: Photo, params: EqualizeParams) -> Photo:
 def run(params: EqualizeParams, data: Path, jobs: int) -> None:
     """faces/photos/ID.png -> equalized/ID.png for every accepted face."""
     layout = Layout(data)
-    ids = [face.id for face in read_faces(layout)]
-    with new_folder(layout.equalized) as out:
-        map_images(partial(_one, params, layout, out), ids, jobs, "equalize")
+    map_faces(partial(_one, params, layout), layout, layout.equalized, asdict(params), jobs, "equalize")
 
 
 def _one(params: EqualizeParams, layout: Layout, out: Path, face: str) -> None:

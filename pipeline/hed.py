@@ -1,7 +1,7 @@
 """Stage edges@hed: holistic contours of the equalized face, the global contour E_gc of the paper."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Literal
@@ -10,8 +10,8 @@ import numpy as np
 
 from pipeline import weights
 from pipeline.contours import soft_contours
-from pipeline.images import Edges, Photo, map_images, new_folder, read_photo, write_gray
-from pipeline.manifest import Layout, read_faces
+from pipeline.images import Edges, Photo, read_photo, write_gray
+from pipeline.manifest import Layout, map_faces
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,8 @@ def _net(name: str) -> Callable[[Photo], Edges]:
 def run(params: HedParams, data: Path, jobs: int) -> None:
     """equalized/ID.png -> edges/hed/ID.png for every accepted face."""
     layout = Layout(data)
-    ids = [face.id for face in read_faces(layout)]
-    with new_folder(layout.edges("hed")) as out:
-        map_images(partial(_one, params, layout, out), ids, jobs, f"edges hed ({params.method})")
+    label = f"edges hed ({params.method})"
+    map_faces(partial(_one, params, layout), layout, layout.edges("hed"), asdict(params), jobs, label)
 
 
 def _one(params: HedParams, layout: Layout, out: Path, face: str) -> None:

@@ -2,11 +2,15 @@
 
 import csv
 import io
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.images import write_bytes
+from pipeline.images import map_images, new_folder, write_bytes
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,34 @@ class Layout:
     @property
     def report(self) -> Path:
         return self.root / "report"
+
+
+ABOUT = "about.json"
+
+
+def map_faces(
+    one: Callable[[Path, str], None],
+    layout: Layout,
+    target: Path,
+    about: Mapping[str, Any],
+    jobs: int,
+    label: str,
+) -> None:
+    """`one(folder, id)` for every accepted face, into a new folder `target` that also tells how it was made."""
+    ids = [face.id for face in read_faces(layout)]
+    with new_folder(target) as out:
+        map_images(partial(one, out), ids, jobs, label)
+        write_about(out, about)
+
+
+def write_about(folder: Path, about: Mapping[str, Any]) -> None:
+    """How a folder was made, for those who find it later."""
+    write_bytes(folder / ABOUT, json.dumps(about, indent=1).encode())
+
+
+def made_with(folder: Path) -> dict[str, Any]:
+    """What `write_about` wrote; empty where the folder was made otherwise."""
+    return json.loads((folder / ABOUT).read_text()) if (folder / ABOUT).exists() else {}
 
 
 def read_faces(layout: Layout) -> list[Face]:

@@ -1,6 +1,6 @@
 """Stage pack: every layer of every face in one memory-mapped array per split, checked for completeness.
 
-data/packed/SPLIT/index.json   ids, sources' sha256 and the sha256 of each layer
+data/packed/SPLIT/index.json   ids, sources' sha256, the sha256 of each layer and the params it was made with
 data/packed/SPLIT/LAYER.npy    uint8, as on disk: photos RGB, sketches 255 = paper, edges 255 = edge
 
 The layer `product` is Canny ⊙ HED: what the ISN is trained on and the SCN learns to draw.
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipeline.canvas import face_scale
 from pipeline.errors import UserError
 from pipeline.images import Edges, map_images, new_folder, read_gray, read_photo, to_uint8, write_bytes
-from pipeline.manifest import Face, Layout, read_faces
+from pipeline.manifest import Face, Layout, made_with, read_faces
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Layer:
     name: str
     folder: Path
     stage: str
+    made: Path  # the folder that tells how
 
     def file(self, face_id: str) -> Path:
         return self.folder / f"{face_id}.png"
@@ -58,15 +59,16 @@ def product(canny: Edges, hed: Edges, spread_px: float) -> Edges:
 def layers_of(layout: Layout, styles: tuple[str, ...]) -> list[Layer]:
     """All layers of the data set, `sketch/artist` only where crop wrote real sketches."""
     layers = [
-        Layer("photo", layout.photos, "crop"),
-        Layer("canny", layout.edges("canny"), "edges@canny"),
-        Layer("hed", layout.edges("hed"), "edges@hed"),
+        Layer("photo", layout.photos, "crop", layout.faces),
+        Layer("canny", layout.edges("canny"), "edges@canny", layout.edges("canny")),
+        Layer("hed", layout.edges("hed"), "edges@hed", layout.edges("hed")),
     ]
     for style in styles:
-        layers.append(Layer(f"sketch/{style}", layout.simplified(style) / "deformed", f"simplify@{style}"))
-        layers.append(Layer(f"clean/{style}", layout.simplified(style) / "clean", f"simplify@{style}"))
+        made = layout.simplified(style)
+        layers.append(Layer(f"sketch/{style}", made / "deformed", f"simplify@{style}", made))
+        layers.append(Layer(f"clean/{style}", made / "clean", f"simplify@{style}", made))
     if layout.artist.is_dir():
-        layers.append(Layer("sketch/artist", layout.artist, "crop"))
+        layers.append(Layer("sketch/artist", layout.artist, "crop", layout.faces))
     return layers
 
 
@@ -92,6 +94,7 @@ def run(params: PackParams, data: Path, jobs: int) -> None:
             own = {t[2].name: d for t, d in zip(tasks, digests, strict=True) if t[0].name == name}
             own["product"] = digest
             index = {"ids": [f.id for f in part], "sources": {f.id: f.sha256 for f in part}, "layers": own}
+            index["made_with"] = {layer.name: made_with(layer.made) for layer in layers}
             write_bytes(folder / name / "index.json", json.dumps(index, indent=1).encode())
 
 

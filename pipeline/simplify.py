@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Literal
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline import weights
 from pipeline.canvas import enlarged, face_scale
-from pipeline.images import Sketch, map_images, new_folder, read_gray, write_bytes, write_gray
-from pipeline.manifest import Layout, read_faces
+from pipeline.images import Sketch, read_gray, write_bytes, write_gray
+from pipeline.manifest import Layout, made_with, map_faces
 from pipeline.strokes import (
     DeformParams,
     Stroke,
@@ -128,12 +128,12 @@ def svg_of(drawing: Drawing, params: SimplifyParams) -> bytes:
 def run(style: str, params: SimplifyParams, data: Path, jobs: int, svg: bool = False) -> None:
     """styles/STYLE/ID.png -> simplified/STYLE/clean/ID.png (and .svg) and simplified/STYLE/deformed/ID.png."""
     layout = Layout(data)
-    ids = [face.id for face in read_faces(layout)]
-    with new_folder(layout.simplified(style)) as out:
-        map_images(partial(_one, style, params, layout, out, svg), ids, jobs, f"simplify {style}")
+    about = asdict(params) | {"style": made_with(layout.style(style))}
+    one = partial(_one, style, params, layout, svg)
+    map_faces(one, layout, layout.simplified(style), about, jobs, f"simplify {style}")
 
 
-def _one(style: str, params: SimplifyParams, layout: Layout, out: Path, svg: bool, face: str) -> None:
+def _one(style: str, params: SimplifyParams, layout: Layout, svg: bool, out: Path, face: str) -> None:
     drawing = redraw(read_gray(layout.style(style) / f"{face}.png"), style, face, params)
     write_gray(out / "clean" / f"{face}.png", drawing.clean)
     write_gray(out / "deformed" / f"{face}.png", drawing.deformed)

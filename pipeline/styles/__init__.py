@@ -4,14 +4,14 @@ A table entry imports its module when called: one style runs without the others'
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.images import Photo, Sketch, luminance, map_images, new_folder, read_photo, write_gray
-from pipeline.manifest import Layout, read_faces
+from pipeline.images import Photo, Sketch, luminance, read_photo, write_gray
+from pipeline.manifest import Layout, map_faces
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ def style(name: str) -> Style:
 def run(name: str, params: Any, data: Path, jobs: int) -> None:
     """faces/photos/ID.png -> styles/NAME/ID.png for every accepted face; params as style(name).params."""
     layout = Layout(data)
-    ids = [face.id for face in read_faces(layout)]
-    with new_folder(layout.style(name)) as out:
-        map_images(partial(_one, name, params, layout, out), ids, jobs, f"style {name}")
+    map_faces(partial(_one, name, params, layout), layout, layout.style(name), asdict(params), jobs, f"style {name}")
 
 
 def _one(name: str, params: Any, layout: Layout, out: Path, face: str) -> None:
