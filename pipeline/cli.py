@@ -176,6 +176,18 @@ def evaluate_edges(
 
 
 @app.command()
+def evaluate_sketches(
+    data: Data = DATA,
+    people: Annotated[Path | None, typer.Option(help="Folder of drawings by people; else those of the photos.")] = None,
+    jobs: Jobs = CORES,
+) -> None:
+    """Measure how human each style is, raw, simplified and deformed: stroke statistics beside people's drawings."""
+    from pipeline import evaluate_sketches
+
+    evaluate_sketches.run(data, people, jobs)
+
+
+@app.command()
 def report(data: Data = DATA) -> None:
     """One HTML page with sheets, metrics, curves and statistics: data/report/index.html."""
     from pipeline import params, report

@@ -90,6 +90,8 @@ def _pen_widths(widths: NDArray[np.float32], pen: float) -> NDArray[np.float32]:
 def stretched(sketch: Sketch) -> Sketch:
     """Faint sketches brought to full contrast: the median is paper, the darkest hundredth ink; blank stays blank."""
     paper, ink = float(np.median(sketch)), float(np.percentile(sketch, 1))
+    if paper - ink < 0.05:  # less than a hundredth is ink: a few thin lines
+        ink = float(sketch.min())
     if paper - ink < 0.05:  # ours: fainter than the paper's own texture
         return np.ones_like(sketch) if paper > 0.5 else sketch
     return np.clip((sketch - ink) / (paper - ink), 0, 1).astype(np.float32)

@@ -1,0 +1,196 @@
+"""Command evaluate-sketches: how human the synthetic sketches are, beside drawings made by people.
+
+Every set of sketches is described by statistics of its strokes; the distance of a set from the people's is the
+earth mover's distance (Wasserstein 1) of each statistic, in standard deviations of the people's, and their mean.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from scipy.spatial import cKDTree
+from scipy.stats import wasserstein_distance
+
+from pipeline.canvas import enlarged, face_scale
+from pipeline.errors import UserError
+from pipeline.images import SUFFIXES, Edges, Sketch, import_sketch, map_images, new_folder, read_gray, write_bytes
+from pipeline.manifest import Layout, read_faces
+from pipeline.simplify import stretched
+from pipeline.strokes import Stroke, smooth, trace
+
+LARGEST_PX = 512  # ours: larger drawings are measured at this size
+INK = 0.7  # ours: darker is ink, after stretching
+SMOOTH_PX = 3  # ours: below this a line's turns are the raster's
+SHORTEST_PX = 4  # ours: shorter lines are specks, at a 256-px face
+BREAK_PX = 10  # ours: two ends nearer than this are a gap in one line
+HOLE_PX2 = 12  # ours: smaller holes are between the edges of one stroke
+RING = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))  # neighbours in a circle
+PEOPLE = "people"
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """One set of sketches: files, and the photo's Canny edges of each where there is a photo."""
+
+    name: str
+    files: list[Path]
+    edges: list[Path] | None
+
+
+def statistics(sketch: Sketch, edges: Edges | None) -> Row:
+    """Of one sketch (H, W), lengths in px of a 256-px face; misalignment where `edges` (H, W) are given.
+
+    ink: share of the paper; length, curvature (radians a px): of the strokes, medians; strokes: in number; junctions,
+    loops, gaps: per 100 px of stroke; offset, offset_90: distance from ink to the nearest edge, median and 90th
+    percentile.
+    """
+    canvas = stretched(enlarged(sketch, LARGEST_PX))
+    scale = face_scale(canvas.shape)
+    lines = trace(canvas, INK, max(3.0, 7 * scale), 1.0, 1.5)
+    strokes = smooth(lines, SMOOTH_PX * scale, SHORTEST_PX * scale, 2 * scale)
+    total = max(1.0, sum(stroke.length for stroke in strokes) / scale / 100)
+    row = {
+        "ink": float(1 - canvas.mean()),
+        "strokes": float(len(strokes)),
+        "length": _median(stroke.length / scale for stroke in strokes),
+        "curvature": _median(value for stroke in strokes for value in _turning(stroke)),
+        "junctions": _junctions(canvas) / total,
+        "loops": _loops(canvas, HOLE_PX2 * scale**2) / total,
+        "gaps": _gaps(strokes, canvas, BREAK_PX * scale) / total,
+    }
+    return row if edges is None else row | _offsets(sketch, edges)
+
+
+def _median(values: Iterable[float]) -> float:
+    found = np.fromiter(values, np.float64)
+    return float(np.median(found)) if found.size else 0.0
+
+
+def _turning(stroke: Stroke) -> NDArray[np.float64]:
+    """Absolute turn at each inner point, radians a px, points 2 px of a 256-px face apart."""
+    steps = np.diff(stroke.points.astype(np.float64), axis=0)
+    angles = np.arctan2(steps[:, 1], steps[:, 0])
+    return np.abs((np.diff(angles) + np.pi) % (2 * np.pi) - np.pi) / 2
+
+
+def _junctions(canvas: Sketch) -> int:
+    """Clusters of skeleton pixels from which three or more lines leave."""
+    skeleton = (cv2.ximgproc.thinning((canvas < INK).astype(np.uint8) * 255) > 0).astype(np.uint8)  # type: ignore[attr-defined]
+    ring = [np.roll(skeleton, shift, (0, 1)) for shift in RING]  # the border of a drawing is paper
+    leaving = np.sum([a < b for a, b in pairwise([*ring, ring[0]])], axis=0)
+    crossings = skeleton * (leaving >= 3).astype(np.uint8)
+    return cv2.connectedComponents(cv2.dilate(crossings, np.ones((3, 3), np.uint8)))[0] - 1
+
+
+def _loops(canvas: Sketch, least_px2: float) -> int:
+    """Enclosed areas of paper."""
+    paper = np.pad((canvas >= INK).astype(np.uint8), 1, constant_values=1)
+    areas = cv2.connectedComponentsWithStats(paper, connectivity=4)[2][1:, cv2.CC_STAT_AREA]
+    return int((areas >= least_px2).sum()) - 1
+
+
+def _gaps(strokes: Sequence[Stroke], canvas: Sketch, reach: float) -> int:
+    """Pairs of ends of different strokes nearer than `reach`, paper between them."""
+    if len(strokes) < 2:
+        return 0
+    ends = np.concatenate([stroke.points[[0, -1]] for stroke in strokes])
+    pairs = [(a, b) for a, b in cKDTree(ends).query_pairs(reach) if a // 2 != b // 2]
+    middles = [((ends[a] + ends[b]) / 2).round().astype(int) for a, b in pairs]
+    return sum(bool(canvas[y, x] >= INK) for x, y in middles)
+
+
+def _offsets(sketch: Sketch, edges: Edges) -> Row:
+    ink = stretched(sketch) < INK
+    if not ink.any() or not (edges > 0.5).any():
+        return {"offset": 0.0, "offset_90": 0.0}
+    distance = cv2.distanceTransform((edges <= 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    away = distance[ink] / face_scale(sketch.shape)
+    return {"offset": float(np.median(away)), "offset_90": float(np.percentile(away, 90))}
+
+
+def distances(rows: Sequence[Row], people: Sequence[Row]) -> Row:
+    """Earth mover's distance of each statistic that both have, in the people's standard deviations; `mean` of all."""
+    shared = [key for key in people[0] if key in rows[0]]
+    found = {}
+    for key in shared:
+        ours, theirs = ([row[key] for row in part] for part in (rows, people))
+        found[key] = float(wasserstein_distance(ours, theirs) / max(float(np.std(theirs)), 1e-9))
+    return found | {"mean": float(np.mean(list(found.values())))}
+
+
+def sets_of(layout: Layout, people: Path | None) -> list[Drawings]:
+    """Every style raw, simplified and deformed, and people's drawings: given, or those that came with the photos."""
+    ids = [face.id for face in read_faces(layout)]
+    canny = [layout.edges("canny") / f"{face}.png" for face in ids]
+    found = []
+    for raw in sorted(path for path in (layout.root / "styles").glob("*") if path.is_dir()):
+        kinds = {"raw": raw} | {kind: layout.simplified(raw.name) / kind for kind in ("clean", "deformed")}
+        for kind, folder in kinds.items():
+            found.append(Drawings(f"{raw.name} {kind}", [folder / f"{face}.png" for face in ids], canny))
+    if people is not None:
+        files = sorted(path for path in people.rglob("*") if path.suffix.lower() in SUFFIXES)
+        return [*found, Drawings(PEOPLE, files, None)]
+    return [*found, Drawings(PEOPLE, [layout.artist / f"{face}.png" for face in ids], canny)]
+
+
+def run(data: Path, people: Path | None, jobs: int) -> None:
+    """-> data/sketch_statistics/sketches.csv and summary.json; prints the table. Raises UserError without drawings."""
+    layout = Layout(data)
+    sets = sets_of(layout, people)
+    if not sets[-1].files or not sets[-1].files[0].exists():
+        raise UserError(
+            f"evaluate-sketches: no drawings by people in {people or layout.artist}; "
+            "name a folder with --people, or see crop.sketches"
+        )
+    rows = {part.name: map_images(_one, _tasks(part), jobs, part.name) for part in sets}
+    summary = {
+        name: {"n": len(found), "mean": _means(found), "distance": distances(found, rows[PEOPLE])}
+        for name, found in rows.items()
+    }
+    with new_folder(data / "sketch_statistics") as out:
+        write_bytes(out / "sketches.csv", _csv(sets, rows).encode())
+        write_bytes(out / "summary.json", json.dumps(summary, indent=1).encode())
+    _print(summary)
+
+
+def _tasks(part: Drawings) -> list[tuple[Path, Path | None]]:
+    return list(zip_longest(part.files, part.edges or []))
+
+
+def _one(task: tuple[Path, Path | None]) -> Row:
+    file, edges = task
+    sketch = import_sketch(file)
+    return statistics(sketch, read_gray(edges) if edges else None)
+
+
+def _means(rows: Sequence[Row]) -> Row:
+    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+
+def _csv(sets: Sequence[Drawings], rows: Mapping[str, Sequence[Row]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["set", "file", *max((found[0] for found in rows.values()), key=len)])
+    writer.writeheader()
+    for part in sets:
+        for file, row in zip(part.files, rows[part.name], strict=True):
+            writer.writerow({"set": part.name, "file": file.name} | {key: f"{value:.5g}" for key, value in row.items()})
+    return text.getvalue()
+
+
+def _print(summary: Mapping[str, dict]) -> None:
+    keys = list(summary[PEOPLE]["mean"])
+    table = Table("sketches", *keys, "distance", title="means; distance from people in their standard deviations")
+    for name, found in summary.items():
+        table.add_row(name, *(f"{found['mean'][key]:.3g}" for key in keys), f"{found['distance']['mean']:.2f}")
+    Console().print(table)
