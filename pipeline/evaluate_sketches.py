@@ -15,8 +15,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 from scipy.spatial import cKDTree
 from scipy.stats import wasserstein_distance
 
@@ -26,6 +24,7 @@ from pipeline.images import SUFFIXES, Edges, Sketch, import_sketch, map_images, 
 from pipeline.manifest import Layout, read_faces
 from pipeline.simplify import stretched
 from pipeline.strokes import Stroke, smooth, trace
+from pipeline.tables import print_table
 
 LARGEST_PX = 512  # ours: larger drawings are measured at this size
 INK = 0.7  # ours: darker is ink, after stretching
@@ -190,7 +189,8 @@ def _csv(sets: Sequence[Drawings], rows: Mapping[str, Sequence[Row]]) -> str:
 
 def _print(summary: Mapping[str, dict]) -> None:
     keys = list(summary[PEOPLE]["mean"])
-    table = Table("sketches", *keys, "distance", title="means; distance from people in their standard deviations")
-    for name, found in summary.items():
-        table.add_row(name, *(f"{found['mean'][key]:.3g}" for key in keys), f"{found['distance']['mean']:.2f}")
-    Console().print(table)
+    rows = [
+        [name, *(f"{found['mean'][key]:.3g}" for key in keys), f"{found['distance']['mean']:.2f}"]
+        for name, found in summary.items()
+    ]
+    print_table(["sketches", *keys, "distance"], rows, "means; distance from people's in their standard deviations")

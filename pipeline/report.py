@@ -6,7 +6,6 @@ import io
 import json
 import platform
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +15,6 @@ import matplotlib
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from pipeline.errors import UserError
 from pipeline.images import console, new_folder, read_gray, read_photo, write_bytes, write_photo
@@ -26,6 +23,7 @@ from pipeline.manifest import Layout, read_faces, read_rejected
 from pipeline.packed import Split, read_split, splits
 from pipeline.params import params_path
 from pipeline.sheets import contact_sheet
+from pipeline.tables import print_table
 
 matplotlib.use("Agg")
 
@@ -190,12 +188,5 @@ def _slug(name: str) -> str:
 def summary(data: Path) -> None:
     """Print the metrics table and the path of the report."""
     layout = Layout(data)
-    _print(["split", "system", "style", *COLUMNS[:7]], [row[:10] for row in metric_rows(read_metrics(layout))])
+    print_table(["split", "system", "style", *COLUMNS[:7]], [row[:10] for row in metric_rows(read_metrics(layout))])
     print(f"report: {(layout.report / 'index.html').resolve()}")
-
-
-def _print(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)

@@ -90,7 +90,9 @@ def test_metrics_and_report_are_there(checkout: Path) -> None:
         "http://creativecommons.org", ""
     )
     assert (checkout / "dvc.lock").exists()
-    assert "joint" in cali(checkout, "summary").stdout
+    table = cali(checkout, "summary").stdout
+    assert "photosketch" in table
+    assert "…" not in table
 
 
 def test_nothing_to_do_and_one_style_changed(checkout: Path) -> None:
