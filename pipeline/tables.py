@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-
 MAX_WIDTH = 10_000  # characters
 
 

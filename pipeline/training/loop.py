@@ -128,11 +128,14 @@ def _progress(label: str, total: int, done: int) -> Iterator[Callable[[int, Row,
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[terms]}"), console=console) as bar:
         task = bar.add_task(label, total=total, completed=done, terms="")
+        tenth = done * 10 // total
 
         def show(step: int, row: Row, rate: float) -> None:
             terms = " ".join(f"{key} {value:.3g}" for key, value in row.items() if key not in ("step", "lr"))
             bar.update(task, completed=step, terms=f"{rate:.1f} images/s {terms}")
-            if not console.is_terminal and step * 10 // total > (step - 1) * 10 // total:
+            nonlocal tenth
+            if not console.is_terminal and step * 10 // total > tenth:
+                tenth = step * 10 // total
                 console.print(f"{label}: step {step}/{total}, {rate:.2f} images/s, {terms}")
 
         yield show
