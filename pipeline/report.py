@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipeline.errors import UserError
 from pipeline.images import console, new_folder, read_gray, read_photo, write_bytes, write_photo
 from pipeline.inference import System, load_system
-from pipeline.manifest import Layout, read_faces, read_rejected
+from pipeline.manifest import Layout, made_with, read_faces, read_rejected
 from pipeline.packed import Split, read_split, splits
 from pipeline.params import params_path
 from pipeline.sheets import contact_sheet
@@ -74,7 +74,7 @@ def face_sheets(layout: Layout, system: System, count: int) -> dict[str, NDArray
     split = read_split(layout, "test")
     rows = [face_row(layout, split, i, system) for i in range(min(count, len(split.ids)))]
     styles = [name.removeprefix("clean/") for name in split.layers if name.startswith("clean/")]
-    data_heads = ["photo", "equalized", "HED", "Canny", "Canny x HED"]
+    data_heads = ["photo", "equalized", f"HED: {_method(layout.edges('hed'))}", "Canny", "Canny x HED"]
     data_heads += [head for style in styles for head in (style, "simplified", "deformed")]
     net_heads = [head for style in styles for head in (style, "refined", "generated")] + ["photo"]
     size, labels = split.layers["photo"].shape[1], [""] * len(rows)
@@ -82,6 +82,10 @@ def face_sheets(layout: Layout, system: System, count: int) -> dict[str, NDArray
         "From photo to training data": contact_sheet([row for row, _ in rows], data_heads, labels, size),
         "From sketch to photo": contact_sheet([made for _, made in rows], net_heads, labels, size),
     }
+
+
+def _method(folder: Path) -> str:
+    return str(made_with(folder).get("method", "unknown"))
 
 
 def curves(layout: Layout, stage: str) -> str:
@@ -138,6 +142,8 @@ def statistics(layout: Layout) -> list[tuple[str, str]]:
         ("subjects", str(len({face.subject for face in faces}))),
         ("eyes", ", ".join(f"{name} {count}" for name, count in sorted(alignment.items()))),
         ("packed splits", ", ".join(splits(layout))),
+        ("HED by", _method(layout.edges("hed"))),
+        ("photo-sketch by", _method(layout.style("photosketch"))),
         ("rejected", str(len(read_rejected(layout)))),
     ]
 
