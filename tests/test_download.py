@@ -132,5 +132,5 @@ def test_dry_run_says_and_does_nothing(tmp_path: Path, capsys: pytest.CaptureFix
 def test_what_cannot_be_fetched_says_why(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no plain address: see mtli/PhotoSketch"):
         fetch("photosketch", tmp_path, 5, dry_run=False)
-    with pytest.raises(WeightsError, match="no weights 'vgg'; there are .*vgg19"):
+    with pytest.raises(WeightsError, match=r"no weights 'vgg'; there are .*vgg19"):
         fetch("vgg", tmp_path, 5, dry_run=False)
