@@ -6,12 +6,13 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from pipeline import weights
+from pipeline.canvas import on_canvas
 from pipeline.contours import soft_contours
 from pipeline.images import Edges, Photo, read_photo, write_gray
 from pipeline.manifest import Layout, map_faces
+
+LARGEST_PX = 2048  # ours: a larger face is judged at this size
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,19 @@ def _soft(photo: Photo, params: HedParams) -> Edges:
 
 
 def _learned(photo: Photo, params: HedParams) -> Edges:
-    return _net(LEARNED[params.method])(photo)
+    return _net(params.method)(photo)
 
 
-LEARNED = {"hed": "hed", "hed_port": "hed_port", "own": "edges"}  # method -> weights
-DETECTORS: dict[str, Callable[[Photo, HedParams], Edges]] = {"soft": _soft, **dict.fromkeys(LEARNED, _learned)}
+def _own(photo: Photo, params: HedParams) -> Edges:
+    return on_canvas(photo, _net("edges"), LARGEST_PX)  # below 256 px a face's features blur into each other
+
+
+DETECTORS: dict[str, Callable[[Photo, HedParams], Edges]] = {
+    "soft": _soft,
+    "hed": _learned,
+    "hed_port": _learned,
+    "own": _own,
+}
 
 
 @cache
@@ -51,7 +60,7 @@ def _net(name: str) -> Callable[[Photo], Edges]:
 
     @torch.inference_mode()
     def detect(photo: Photo) -> Edges:
-        image = torch.from_numpy(np.ascontiguousarray(photo)).permute(2, 0, 1)[None].float() / 255
+        image = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
         return net(image)[0, 0].numpy()
 
     return detect

@@ -54,7 +54,7 @@ def _net() -> Callable[[Photo], Sketch]:
 
     @torch.inference_mode()
     def draw(photo: Photo) -> Sketch:
-        image = torch.from_numpy(np.ascontiguousarray(photo)).permute(2, 0, 1)[None].float() / 255
+        image = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
         h, w = photo.shape[:2]
         return net(F.pad(image, (0, -w % 4, 0, -h % 4), mode="replicate"))[0, 0, :h, :w].numpy()
 
