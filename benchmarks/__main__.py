@@ -64,6 +64,8 @@ def image_rows(photos: list[np.ndarray], folder: Path) -> list[tuple[str, str, f
     grays = [luminance(photo) for photo in photos]
     rows.append(("canny", "ms", milliseconds(lambda gray: canny.canny(gray, canny_params), grays)))
     rows.append(("hed (soft)", "ms", milliseconds(lambda photo: hed.holistic(photo, hed_params), photos)))
+    own = replace(hed_params, method="own")
+    rows.append(("hed (own)", "ms", milliseconds(lambda photo: hed.holistic(photo, own), photos)))
     even = section(equalize.EqualizeParams, "equalize")
     rows.append(("equalize", "ms", milliseconds(lambda photo: equalize.equalize(photo, even), photos)))
     simple = section(simplify.SimplifyParams, "simplify")
