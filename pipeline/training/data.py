@@ -1,7 +1,6 @@
 """Batches out of packed data, augmented; what a step sees depends on (seed, step) alone."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.packed import Split
+from pipeline.training.augment import turn
 
 Batch = dict[str, Tensor]
 
@@ -51,8 +51,7 @@ class Batches:
         return tensors
 
     def _sample(self, rng: np.random.Generator, count: int) -> dict[str, NDArray[np.uint8]]:
-        epoch, position = divmod(count, len(self.split.ids))
-        index = int(_order(self.seed, epoch, len(self.split.ids))[position])
+        index = turn(self.seed, count, len(self.split.ids))
         layers = {name: self.split.layers[name][index] for name in ("photo", "canny", "hed", "product")}
         if self.styles:
             style = self.styles[rng.integers(len(self.styles))]
@@ -62,11 +61,6 @@ class Batches:
         dy, dx = (int(v) for v in rng.integers(0, 2 * reach + 1, 2))
         flip = self.augment.flip and rng.random() < 0.5
         return {name: _moved(image, reach, dy, dx, bool(flip)) for name, image in layers.items()}
-
-
-@lru_cache(maxsize=4)
-def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, epoch, 0x0E90C4]).permutation(count)
 
 
 def _moved(image: NDArray[np.uint8], reach: int, dy: int, dx: int, flip: bool) -> NDArray[np.uint8]:

@@ -1,0 +1,64 @@
+"""How pictures are varied for the helper nets: one place, one angle, one scale for all layers; the photo's light."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.images import Photo
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CropAugment:
+    """Crops out of larger pictures: turned, scaled, mirrored, varied in light."""
+
+    crop_px: int
+    angle_deg: float  # largest turn either way
+    scale: tuple[float, float]
+    light: float  # standard deviation of gain and gamma, in powers of e
+
+
+def crop_matrix(rng: np.random.Generator, shape: tuple[int, ...], augment: CropAugment) -> Matrix:
+    """Picture px -> crop px, (2, 3): a place, an angle, a scale, maybe mirrored."""
+    low, high = np.log(augment.scale)
+    scale = float(np.exp(rng.uniform(low, high)))
+    angle = float(rng.uniform(-augment.angle_deg, augment.angle_deg))
+    reach = augment.crop_px / 2 / scale
+    centre = [rng.uniform(min(reach, n / 2), max(n - reach, n / 2)) for n in shape[1::-1]]
+    matrix = np.asarray(cv2.getRotationMatrix2D(centre, angle, scale), np.float64)
+    matrix[:, 2] += augment.crop_px / 2 - np.array(centre)
+    if rng.random() < 0.5:
+        matrix[0] *= -1
+        matrix[0, 2] += augment.crop_px - 1
+    return matrix
+
+
+def cropped(image: NDArray[np.uint8], matrix: Matrix, side: int) -> NDArray[np.uint8]:
+    """(H, W[, C]) -> (side, side[, C]) under `matrix`, the border reflected."""
+    moved = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(moved, np.uint8)
+
+
+def relit(photo: Photo, spread: float, rng: np.random.Generator) -> Photo:
+    """Another gamma and gains of the channels; one in eight gray."""
+    gamma, gain = np.exp(spread * rng.standard_normal()), np.exp(spread * rng.standard_normal(3) / 2)
+    table = np.clip(255 * (np.arange(256)[:, None] / 255) ** gamma * gain, 0, 255).astype(np.uint8)
+    varied = cv2.LUT(photo, table[:, None])
+    if rng.random() < 1 / 8:
+        varied = cv2.cvtColor(cv2.cvtColor(varied, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return varied.astype(np.uint8)
+
+
+def turn(seed: int, count: int, items: int) -> int:
+    """Which of `items` is the `count`-th sample: every one comes once before any comes twice, in a new order."""
+    epoch, position = divmod(count, items)
+    return int(_order(seed, epoch, items)[position])
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, items: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch, 0x0E90C4]).permutation(items)
