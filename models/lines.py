@@ -1,4 +1,4 @@
-"""A compact net that draws: photo or rough sketch -> clean lines. The project's contours and simplifier are such nets."""
+"""A compact net that draws: photo or rough sketch -> clean lines. The contours and the simplifier are such nets."""
 
 from collections.abc import Mapping, Sequence
 
