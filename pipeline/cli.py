@@ -178,13 +178,13 @@ def evaluate_edges(
 @app.command()
 def evaluate_sketches(
     data: Data = DATA,
-    people: Annotated[Path | None, typer.Option(help="Folder of drawings by people; else those of the photos.")] = None,
     jobs: Jobs = CORES,
 ) -> None:
-    """Measure how human each style is, raw, simplified and deformed: stroke statistics beside people's drawings."""
-    from pipeline import evaluate_sketches
+    """Measure how human each style is, raw, simplified and deformed: data/sketch_statistics."""
+    from pipeline import evaluate_sketches, params
 
-    evaluate_sketches.run(data, people, jobs)
+    section = params.load(evaluate_sketches.EvaluateSketchesParams, "evaluate_sketches")
+    evaluate_sketches.run(section, data, jobs)
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""Command evaluate-sketches: how human the synthetic sketches are, beside drawings made by people.
+"""Stage evaluate_sketches: how human the synthetic sketches are, beside drawings made by people.
 
-Every set of sketches is described by statistics of its strokes; the distance of a set from the people's is the
-earth mover's distance (Wasserstein 1) of each statistic, in standard deviations of the people's, and their mean.
+Every set of sketches is described by statistics of its strokes, and by what the project's edge net sees in it. Its
+distances from the people's set: the earth mover's distance (Wasserstein 1) of each statistic, in standard deviations
+of the people's, and their mean; the Frechet and the kernel distance of the features, as FID and KID have them.
 """
 
 import csv
@@ -13,18 +14,25 @@ from itertools import pairwise, zip_longest
 from pathlib import Path
 
 import cv2
+import matplotlib
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.stats import wasserstein_distance
 
-from pipeline.canvas import enlarged, face_scale
+from models.edges import EdgeDetector
+from pipeline import weights
+from pipeline.canvas import enlarged, face_scale, resized
 from pipeline.errors import UserError
 from pipeline.images import SUFFIXES, Edges, Sketch, import_sketch, map_images, new_folder, read_gray, write_bytes
 from pipeline.manifest import Layout, read_faces
+from pipeline.metrics import Features, fid, kid
 from pipeline.simplify import stretched
 from pipeline.strokes import Stroke, smooth, trace
 from pipeline.tables import print_table
+
+matplotlib.use("Agg")
 
 LARGEST_PX = 512  # ours: larger drawings are measured at this size
 INK = 0.7  # ours: darker is ink, after stretching
@@ -33,9 +41,17 @@ SHORTEST_PX = 4  # ours: shorter lines are specks, at a 256-px face
 BREAK_PX = 10  # ours: two ends nearer than this are a gap in one line
 HOLE_PX2 = 12  # ours: smaller holes are between the edges of one stroke
 RING = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))  # neighbours in a circle
+SEEN_PX = 256  # ours: the edge net looks at drawings of this size
 PEOPLE = "people"
 
 Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class EvaluateSketchesParams:
+    """Section `evaluate_sketches`."""
+
+    people: str  # folder of drawings by people; "": those that came with the photos, where any did
 
 
 @dataclass(frozen=True)
@@ -128,8 +144,23 @@ def distances(rows: Sequence[Row], people: Sequence[Row]) -> Row:
     return found | {"mean": float(np.mean(list(found.values())))}
 
 
-def sets_of(layout: Layout, people: Path | None) -> list[Drawings]:
-    """Every style raw, simplified and deformed, and people's drawings: given, or those that came with the photos."""
+def features(sketches: Iterable[Sketch], net: EdgeDetector) -> Features:
+    """Sketches (H, W) -> (N, D): mean over the drawing of every channel of the edge net's pyramid."""
+    return np.stack([_seen(sketch, net) for sketch in sketches])
+
+
+@torch.inference_mode()
+def _seen(sketch: Sketch, net: EdgeDetector) -> NDArray[np.float64]:
+    paper = resized(stretched(sketch), (SEEN_PX, SEEN_PX))
+    maps = net.net.pyramid((torch.from_numpy(paper).expand(1, 3, -1, -1) - 0.5) / 0.25)
+    return torch.cat([x.mean((0, 2, 3)) for x in maps]).double().numpy()
+
+
+def sets_of(layout: Layout, people: str) -> list[Drawings]:
+    """Every style raw, simplified and deformed; last the people's drawings: given, or those that came with the photos.
+
+    Raises UserError where a folder is given that holds none.
+    """
     ids = [face.id for face in read_faces(layout)]
     canny = [layout.edges("canny") / f"{face}.png" for face in ids]
     found = []
@@ -137,30 +168,45 @@ def sets_of(layout: Layout, people: Path | None) -> list[Drawings]:
         kinds = {"raw": raw} | {kind: layout.simplified(raw.name) / kind for kind in ("clean", "deformed")}
         for kind, folder in kinds.items():
             found.append(Drawings(f"{raw.name} {kind}", [folder / f"{face}.png" for face in ids], canny))
-    if people is not None:
-        files = sorted(path for path in people.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if people:
+        files = sorted(path for path in Path(people).rglob("*") if path.suffix.lower() in SUFFIXES)
+        if not files:
+            raise UserError(f"evaluate_sketches.people: no drawings in {people}")
         return [*found, Drawings(PEOPLE, files, None)]
-    return [*found, Drawings(PEOPLE, [layout.artist / f"{face}.png" for face in ids], canny)]
+    own = [(layout.artist / f"{face}.png", edges) for face, edges in zip(ids, canny, strict=True)]
+    own = [pair for pair in own if pair[0].exists()]
+    return [*found, Drawings(PEOPLE, [file for file, _ in own], [edges for _, edges in own])]
 
 
-def run(data: Path, people: Path | None, jobs: int) -> None:
-    """-> data/sketch_statistics/sketches.csv and summary.json; prints the table. Raises UserError without drawings."""
-    layout = Layout(data)
-    sets = sets_of(layout, people)
-    if not sets[-1].files or not sets[-1].files[0].exists():
-        raise UserError(
-            f"evaluate-sketches: no drawings by people in {people or layout.artist}; "
-            "name a folder with --people, or see crop.sketches"
-        )
+def run(params: EvaluateSketchesParams, data: Path, jobs: int) -> None:
+    """-> data/sketch_statistics/: sketches.csv, summary.json, table.csv, distributions.svg; prints the table.
+
+    Without drawings by people nothing is compared, and the table says so.
+    """
+    sets = [part for part in sets_of(Layout(data), params.people) if part.files]
     rows = {part.name: map_images(_one, _tasks(part), jobs, part.name) for part in sets}
-    summary = {
-        name: {"n": len(found), "mean": _means(found), "distance": distances(found, rows[PEOPLE])}
-        for name, found in rows.items()
-    }
-    with new_folder(data / "sketch_statistics") as out:
+    net = weights.net("edges")
+    seen = {part.name: features(map(import_sketch, part.files), net) for part in sets}  # type: ignore[arg-type]
+    summary = {name: _summary(name, rows, seen) for name in rows}
+    with new_folder(Layout(data).sketch_statistics) as out:
         write_bytes(out / "sketches.csv", _csv(sets, rows).encode())
         write_bytes(out / "summary.json", json.dumps(summary, indent=1).encode())
-    _print(summary)
+        write_bytes(out / "distributions.svg", plot(rows).encode())
+        head, cells = table(summary)
+        write_bytes(out / "table.csv", "".join(",".join(row) + "\n" for row in [head, *cells]).encode())
+    print_table(head, cells, "means of the statistics; distances from people's drawings")
+
+
+def _summary(name: str, rows: Mapping[str, Sequence[Row]], seen: Mapping[str, Features]) -> dict:
+    found: dict = {"n": len(rows[name]), "mean": _means(rows[name])}
+    if PEOPLE not in rows or min(len(rows[name]), len(rows[PEOPLE])) < 2:
+        return found
+    people = seen[PEOPLE]
+    return found | {
+        "distance": distances(rows[name], rows[PEOPLE]),
+        "frechet": fid(people, seen[name]),
+        "kernel": kid(people, seen[name]),
+    }
 
 
 def _tasks(part: Drawings) -> list[tuple[Path, Path | None]]:
@@ -187,10 +233,42 @@ def _csv(sets: Sequence[Drawings], rows: Mapping[str, Sequence[Row]]) -> str:
     return text.getvalue()
 
 
-def _print(summary: Mapping[str, dict]) -> None:
-    keys = list(summary[PEOPLE]["mean"])
+def table(summary: Mapping[str, dict]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows: each set's mean statistics and, where people's drawings are known, its distances from them."""
+    keys = list(dict.fromkeys(key for found in summary.values() for key in found["mean"]))
+    far = ("frechet", "kernel")
     rows = [
-        [name, *(f"{found['mean'][key]:.3g}" for key in keys), f"{found['distance']['mean']:.2f}"]
+        [name, *(_cell(found["mean"].get(key)) for key in keys), _cell(found.get("distance", {}).get("mean"))]
+        + [_cell(found.get(key)) for key in far]
         for name, found in summary.items()
     ]
-    print_table(["sketches", *keys, "distance"], rows, "means; distance from people's in their standard deviations")
+    return ["sketches", *keys, "distance", *far], rows
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def plot(rows: Mapping[str, Sequence[Row]]) -> str:
+    """One panel a statistic, as SVG: every set from its 10th to its 90th percentile, its median; people's as a band."""
+    from matplotlib import pyplot as plt
+
+    keys, names = list(next(iter(rows.values()))[0]), list(rows)[::-1]
+    figure, axes = plt.subplots(1, len(keys), figsize=(1.5 * len(keys) + 1.2, 0.22 * len(names) + 0.9), sharey=True)
+    for axis, key in zip(axes, keys, strict=True):
+        for at, name in enumerate(names):
+            if key in rows[name][0]:
+                low, middle, high = np.percentile([row[key] for row in rows[name]], [10, 50, 90])
+                axis.plot([low, high], [at, at], color="#90a4b8", lw=3, solid_capstyle="round")
+                axis.plot([middle], [at], "o", color="#1f2430", ms=3.5)
+                if name == PEOPLE:
+                    axis.axvspan(low, high, color="#f6d9a8", zorder=0)
+        axis.set_title(key, fontsize=8)
+        axis.tick_params(labelsize=6)
+    axes[0].set_yticks(range(len(names)), names, fontsize=7)
+    figure.tight_layout()
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "sketches", "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    return text.getvalue()[text.getvalue().index("<svg") :]

@@ -84,6 +84,10 @@ class Layout:
         return self.root / "evaluation"
 
     @property
+    def sketch_statistics(self) -> Path:
+        return self.root / "sketch_statistics"
+
+    @property
     def report(self) -> Path:
         return self.root / "report"
 

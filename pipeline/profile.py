@@ -55,7 +55,7 @@ FREE = {"crop.splits.folders", "crop.splits.lists"}
 
 def sections() -> dict[str, type]:
     """Every section of params.yaml with its dataclass."""
-    from pipeline import canny, crop, demo, equalize, evaluate, hed, pack, report, simplify, styles
+    from pipeline import canny, crop, demo, equalize, evaluate, evaluate_sketches, hed, pack, report, simplify, styles
     from pipeline.training import edges, isn, joint, scn
 
     stages = {
@@ -70,6 +70,7 @@ def sections() -> dict[str, type]:
         "train_isn": isn.IsnParams,
         "train_joint": joint.JointParams,
         "evaluate": evaluate.EvaluateParams,
+        "evaluate_sketches": evaluate_sketches.EvaluateSketchesParams,
         "report": report.ReportParams,
         "train_edges": edges.EdgesParams,
     }

@@ -178,6 +178,8 @@ def run(params: ReportParams, data: Path) -> None:
             "table_1": PAPER_TABLE_1,
             "table_2": PAPER_TABLE_2,
             "curves": [(stage, curves(layout, stage)) for stage in ("scn", "isn", "joint")],
+            "sketches": list(csv.reader((layout.sketch_statistics / "table.csv").read_text().splitlines())),
+            "distributions": (layout.sketch_statistics / "distributions.svg").read_text(),
             "statistics": statistics(layout),
             "rejected": read_rejected(layout),
             "params": params_path().read_text(encoding="utf-8"),

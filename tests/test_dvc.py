@@ -30,6 +30,7 @@ STAGE_FILES = {
     "train_isn": ["pipeline/training/isn.py"],
     "train_joint": ["pipeline/training/joint.py"],
     "evaluate": ["pipeline/evaluate.py"],
+    "evaluate_sketches": ["pipeline/evaluate_sketches.py"],
     "report": ["pipeline/report.py", "pipeline/report.html.j2"],
 }
 

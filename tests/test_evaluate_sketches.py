@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import evaluate_sketches
 from pipeline.errors import UserError
-from pipeline.evaluate_sketches import distances, statistics
+from pipeline.evaluate_sketches import EvaluateSketchesParams, distances, statistics
 from pipeline.images import write_gray
 from pipeline.manifest import Face, Layout, write_faces
 
@@ -76,11 +76,18 @@ def test_the_command_ranks_a_copy_before_something_else(tmp_path: Path, capsys: 
         for name, sketch in (("copy", drawn), ("other", other)):
             for folder in (layout.style(name), layout.simplified(name) / "clean", layout.simplified(name) / "deformed"):
                 write_gray(folder / f"{face}.png", sketch)
-    with pytest.raises(UserError, match="no drawings by people"):
-        evaluate_sketches.run(layout.root, None, 1)
-    evaluate_sketches.run(layout.root, people, 1)
+    with pytest.raises(UserError, match="no drawings in"):
+        evaluate_sketches.run(EvaluateSketchesParams(str(tmp_path / "none")), layout.root, 1)
+    evaluate_sketches.run(EvaluateSketchesParams(""), layout.root, 1)
+    assert "distance" not in json.loads((layout.sketch_statistics / "summary.json").read_text())["copy clean"]
+    evaluate_sketches.run(EvaluateSketchesParams(str(people)), layout.root, 1)
     assert "people" in capsys.readouterr().out
-    summary = json.loads((layout.root / "sketch_statistics" / "summary.json").read_text())
+    summary = json.loads((layout.sketch_statistics / "summary.json").read_text())
     assert summary["copy clean"]["distance"]["mean"] == pytest.approx(0, abs=1e-6)
     assert summary["other clean"]["distance"]["mean"] > 0.5
-    assert (layout.root / "sketch_statistics" / "sketches.csv").read_text().count("\n") == 1 + 7 * 3
+    assert summary["copy clean"]["frechet"] == pytest.approx(0, abs=1e-6)
+    assert summary["other clean"]["frechet"] > 0.01
+    assert summary["other clean"]["kernel"] > summary["copy clean"]["kernel"]
+    assert (layout.sketch_statistics / "distributions.svg").read_text().count(">people<") == 1
+    assert len((layout.sketch_statistics / "table.csv").read_text().splitlines()) == 1 + 7
+    assert (layout.sketch_statistics / "sketches.csv").read_text().count("\n") == 1 + 7 * 3
