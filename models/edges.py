@@ -29,14 +29,19 @@ class EdgeNet(nn.Module):
 
 
 class EdgeDetector(nn.Module):
-    """(N, 3, H, W) RGB in [0, 1] -> probability of an edge, (N, 1, H, W) in [0, 1]: the fusion of an EdgeNet."""
+    """(N, 3, H, W) RGB in [0, 1] -> probability of an edge, (N, 1, H, W) in [0, 1]; H and W of at least 32.
+
+    The fusion of an EdgeNet, mean of its logits at full and at half the resolution.
+    """
 
     def __init__(self, net: EdgeNet) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, photo: Tensor) -> Tensor:
-        return torch.sigmoid(self.net(photo)[-1])
+        half = F.interpolate(photo, scale_factor=0.5, mode="area")
+        fine, coarse = self.net(photo)[-1], enlarged(self.net(half)[-1], photo)
+        return torch.sigmoid((fine + coarse) / 2)
 
 
 def edge_detector(tensors: Mapping[str, Tensor]) -> EdgeDetector:

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 BLOCKS = 9
+MULTIPLE = 4  # sides the net can take
 
 
 class ContourBlock(nn.Module):
@@ -23,7 +25,7 @@ class ContourBlock(nn.Module):
 
 
 class PhotoSketchNet(nn.Module):
-    """(N, 3, H, W) RGB in [0, 1] -> (N, 1, H, W) in [0, 1], 1 = paper. H and W divisible by 4, at least 16."""
+    """(N, 3, H, W) RGB in [0, 1] -> (N, 1, H, W) in [0, 1], 1 = paper. H and W of at least 16."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -38,13 +40,15 @@ class PhotoSketchNet(nn.Module):
         self.pad = nn.ReflectionPad2d(3)
 
     def forward(self, photo: Tensor) -> Tensor:
+        h, w = photo.shape[-2:]
+        photo = F.pad(photo, (0, -w % MULTIPLE, 0, -h % MULTIPLE), mode="replicate")
         x = self.norms[0](self.stem(self.pad(photo * 2 - 1))).relu()
         for layer, norm in zip(self.down, self.norms[1:3], strict=True):
             x = norm(layer(x)).relu()
         x = self.blocks(x)
         for layer, norm in zip(self.up, self.norms[3:], strict=True):
             x = norm(layer(x)).relu()
-        return (torch.tanh(self.head(self.pad(x))) + 1) / 2
+        return ((torch.tanh(self.head(self.pad(x))) + 1) / 2)[..., :h, :w]
 
 
 def published_names() -> Iterator[tuple[str, str]]:

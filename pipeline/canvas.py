@@ -1,4 +1,4 @@
-"""At what size a face is drawn: lengths are stated at a face of 256 px, and small images are drawn large."""
+"""At what size and contrast a face is drawn: lengths are stated at 256 px, small images are drawn large."""
 
 from collections.abc import Callable
 
@@ -49,3 +49,13 @@ def resized(image: NDArray, size: tuple[int, int]) -> NDArray:
     """To (width, height), by means of the area when smaller, cubic when larger; the type stays."""
     method = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, size, interpolation=method), image.dtype)
+
+
+def stretched(sketch: Sketch) -> Sketch:
+    """Faint sketches brought to full contrast: the median is paper, the darkest hundredth ink; blank stays blank."""
+    paper, ink = float(np.median(sketch)), float(np.percentile(sketch, 1))
+    if paper - ink < 0.05:  # less than a hundredth is ink: a few thin lines
+        ink = float(sketch.min())
+    if paper - ink < 0.05:  # ours: fainter than the paper's own texture
+        return np.ones_like(sketch) if paper > 0.5 else sketch
+    return np.clip((sketch - ink) / (paper - ink), 0, 1).astype(np.float32)

@@ -150,6 +150,29 @@ def train_edges(data: Data = DATA, device: DeviceName = "auto", precision: Preci
     edges.run(params.load(edges.EdgesParams, "train_edges"), data, Device(device, precision))
 
 
+@train_app.command("contours")
+def train_contours(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+    """The project's own contour drawer, on FS2K and BSDS500."""
+    from pipeline import params
+    from pipeline.training import contours
+    from pipeline.training.stage import Device
+
+    contours.run(params.load(contours.ContoursParams, "train_contours"), data, Device(device, precision))
+
+
+@train_app.command("simplifier")
+def train_simplifier(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+    """The project's own simplifier of rough drawings, on drawings made rough."""
+    from pipeline import evaluate_simplifier, params, simplify
+    from pipeline.training import simplifier
+    from pipeline.training.stage import Device
+
+    training = params.load(simplifier.SimplifierParams, "train_simplifier")
+    tracing = params.load(simplify.SimplifyParams, "simplify")
+    drawings = evaluate_simplifier.read_drawings(Path(training.drawings), training.splits, tracing)
+    simplifier.run(training, drawings, data, Device(device, precision))
+
+
 @app.command()
 def evaluate(data: Data = DATA, device: DeviceName = "auto") -> None:
     """Measure the trained system on the test splits: data/evaluation."""
@@ -173,6 +196,40 @@ def evaluate_edges(
     from pipeline import evaluate_edges
 
     evaluate_edges.run(detector, images, split, thresholds, out, jobs)
+
+
+@app.command()
+def evaluate_simplifier(
+    method: Annotated[str, typer.Option(help="As simplify.method of params.yaml.")] = "classical",
+    source: Annotated[Path, typer.Option(help="Data folder of a pipeline run: faces/, styles/.")] = DATA,
+    split: Annotated[str, typer.Option(help="Faces the simplifier was not trained on.")] = "test",
+    sheet: Annotated[Path | None, typer.Option(help="PNG file to write examples to.")] = None,
+    jobs: Jobs = CORES,
+) -> None:
+    """Score a simplifier on drawings made rough: lines found, by kind of drawing."""
+    from pipeline import evaluate_simplifier, params, simplify
+    from pipeline.training import simplifier
+
+    tracing = params.load(simplify.SimplifyParams, "simplify")
+    rough = params.load(simplifier.SimplifierParams, "train_simplifier").rough
+    drawings = evaluate_simplifier.read_drawings(source, (split,), tracing)
+    evaluate_simplifier.run(drawings, method, tracing, rough, sheet, jobs)
+
+
+@app.command()
+def evaluate_contours(
+    method: Annotated[str, typer.Option(help="contour, own, or published.")] = "own",
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="PNG file to write: photos, the people's drawings, ours.")] = None,
+    jobs: Jobs = CORES,
+) -> None:
+    """Score a method of style photosketch against the drawings held out of train contours."""
+    from pipeline import evaluate_contours, params
+    from pipeline.styles.photosketch import PhotosketchParams
+    from pipeline.training.contours import ContoursParams
+
+    held = params.load(ContoursParams, "train_contours")
+    evaluate_contours.run(method, params.load(PhotosketchParams, "styles.photosketch"), held, out, sheet, jobs)
 
 
 @app.command()

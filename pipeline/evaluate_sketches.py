@@ -23,12 +23,11 @@ from scipy.stats import wasserstein_distance
 
 from models.edges import EdgeDetector
 from pipeline import weights
-from pipeline.canvas import enlarged, face_scale, resized
+from pipeline.canvas import enlarged, face_scale, resized, stretched
 from pipeline.errors import UserError
 from pipeline.images import SUFFIXES, Edges, Sketch, import_sketch, map_images, new_folder, read_gray, write_bytes
 from pipeline.manifest import Layout, read_faces
 from pipeline.metrics import Features, fid, kid
-from pipeline.simplify import stretched
 from pipeline.strokes import Stroke, smooth, trace
 from pipeline.tables import print_table
 

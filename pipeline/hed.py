@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ from pipeline.contours import soft_contours
 from pipeline.images import Edges, Photo, read_photo, write_gray
 from pipeline.manifest import Layout, map_faces
 
-LARGEST_PX = 2048  # ours: a larger face is judged at this size
+LARGEST_PX = 512  # ours: the own net judges a larger face at this size
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ def _soft(photo: Photo, params: HedParams) -> Edges:
 
 
 def _learned(photo: Photo, params: HedParams) -> Edges:
-    return _net(params.method)(photo)
+    return weights.runner(params.method)(photo)
 
 
 def _own(photo: Photo, params: HedParams) -> Edges:
-    return on_canvas(photo, _net("edges"), LARGEST_PX)  # below 256 px a face's features blur into each other
+    return on_canvas(photo, weights.runner("edges"), LARGEST_PX)  # below 256 px a face's features blur into each other
 
 
 DETECTORS: dict[str, Callable[[Photo, HedParams], Edges]] = {
@@ -49,21 +49,6 @@ DETECTORS: dict[str, Callable[[Photo, HedParams], Edges]] = {
     "hed_port": _learned,
     "own": _own,
 }
-
-
-@cache
-def _net(name: str) -> Callable[[Photo], Edges]:
-    """The published net, from its weight file. torch is imported here: the classical method does without it."""
-    import torch
-
-    net = weights.net(name)
-
-    @torch.inference_mode()
-    def detect(photo: Photo) -> Edges:
-        image = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
-        return net(image)[0, 0].numpy()
-
-    return detect
 
 
 def run(params: HedParams, data: Path, jobs: int) -> None:

@@ -56,7 +56,7 @@ FREE = {"crop.splits.folders", "crop.splits.lists"}
 def sections() -> dict[str, type]:
     """Every section of params.yaml with its dataclass."""
     from pipeline import canny, crop, demo, equalize, evaluate, evaluate_sketches, hed, pack, report, simplify, styles
-    from pipeline.training import edges, isn, joint, scn
+    from pipeline.training import contours, edges, isn, joint, scn, simplifier
 
     stages = {
         "demo": demo.DemoParams,
@@ -73,6 +73,8 @@ def sections() -> dict[str, type]:
         "evaluate_sketches": evaluate_sketches.EvaluateSketchesParams,
         "report": report.ReportParams,
         "train_edges": edges.EdgesParams,
+        "train_contours": contours.ContoursParams,
+        "train_simplifier": simplifier.SimplifierParams,
     }
     return stages | {f"styles.{name}": load().params for name, load in styles.STYLES.items()}
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import weights
-from pipeline.canvas import enlarged, face_scale
+from pipeline.canvas import enlarged, face_scale, on_canvas, stretched
 from pipeline.images import Sketch, read_gray, write_bytes, write_gray
 from pipeline.manifest import Layout, made_with, map_faces
 from pipeline.strokes import (
@@ -28,14 +28,16 @@ from pipeline.strokes import (
 )
 
 LARGEST_PX = 2048  # ours: a larger sketch is traced at this size
+OWN_PX = 384  # ours: and cleaned by the own net at this, near to what it was trained at
 
 
 @dataclass(frozen=True)
 class SimplifyParams:
     """Section `simplify`. Lengths are px at a 256-px face."""
 
-    # classical: ink as it is; gan, mse: cleaned by Simo-Serra et al.'s net first; then traced, merged, smoothed
-    method: Literal["classical", "gan", "mse"]
+    # classical: ink as it is; gan, mse: cleaned by Simo-Serra et al.'s net first; own: by the project's; then traced,
+    # merged, smoothed
+    method: Literal["classical", "gan", "mse", "own"]
     styles: dict[str, bool]  # whether a style is simplified; the paper leaves photo-sketch as it is
     threshold: float  # ink is darker than this
     solid_px: float  # wider ink is drawn as its outline
@@ -62,39 +64,16 @@ def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:
     return [resized(Stroke(line.points, _pen_widths(line.widths, pen)), back) for line in lines]
 
 
-@cache
-def _net(name: str) -> Callable[[Sketch], Sketch]:
-    """A published simplifier. torch is imported here: the classical method does without it."""
-    import torch
-
-    net = weights.net(name)
-
-    @torch.inference_mode()
-    def clean(sketch: Sketch) -> Sketch:
-        return net(torch.from_numpy(np.ascontiguousarray(sketch))[None, None])[0, 0].numpy()
-
-    return clean
-
-
 CLEANERS: dict[str, Callable[[Sketch], Sketch]] = {
     "classical": lambda sketch: sketch,
-    "gan": lambda sketch: _net("simplify_gan")(sketch),
-    "mse": lambda sketch: _net("simplify_mse")(sketch),
+    "gan": lambda sketch: weights.runner("simplify_gan")(sketch),
+    "mse": lambda sketch: weights.runner("simplify_mse")(sketch),
+    "own": lambda sketch: on_canvas(sketch, weights.runner("simplifier"), OWN_PX),
 }
 
 
 def _pen_widths(widths: NDArray[np.float32], pen: float) -> NDArray[np.float32]:
     return ((pen + np.clip(widths, 0, 2 * pen)) / 2).astype(np.float32)
-
-
-def stretched(sketch: Sketch) -> Sketch:
-    """Faint sketches brought to full contrast: the median is paper, the darkest hundredth ink; blank stays blank."""
-    paper, ink = float(np.median(sketch)), float(np.percentile(sketch, 1))
-    if paper - ink < 0.05:  # less than a hundredth is ink: a few thin lines
-        ink = float(sketch.min())
-    if paper - ink < 0.05:  # ours: fainter than the paper's own texture
-        return np.ones_like(sketch) if paper > 0.5 else sketch
-    return np.clip((sketch - ink) / (paper - ink), 0, 1).astype(np.float32)
 
 
 def generator(face: str, style: str, seed: int) -> np.random.Generator:

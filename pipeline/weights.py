@@ -5,12 +5,14 @@ import os
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -98,15 +100,28 @@ def _edges(tensors: "Tensors") -> "nn.Module":
     return edge_detector(tensors)
 
 
+def _contours(tensors: "Tensors") -> "nn.Module":
+    from models.lines import drawer
+
+    return drawer(tensors, 3)
+
+
+def _own_simplifier(tensors: "Tensors") -> "nn.Module":
+    from models.lines import drawer
+
+    return drawer(tensors, 1)
+
+
+def _own(name: str, used_by: str, convert: "Callable[..., nn.Module]") -> WeightFile:
+    """A net that this project trained and ships."""
+    source = f"cali-sketch train {name}"
+    return WeightFile(f"{name}.safetensors", "", used_by, "MIT (this project)", source, convert=convert)
+
+
 WEIGHTS = {
-    "edges": WeightFile(
-        "edges.safetensors",
-        "",
-        "edges hed (method: own)",
-        "MIT (this project)",
-        "cali-sketch train edges",
-        convert=_edges,
-    ),
+    "edges": _own("edges", "edges hed (method: own), evaluate-sketches", _edges),
+    "contours": _own("contours", "style photosketch (method: own)", _contours),
+    "simplifier": _own("simplifier", "simplify (method: own)", _own_simplifier),
     "vgg19": WeightFile(
         "vgg19-dcbb9e9d.pth",
         "dcbb9e9d",
@@ -244,6 +259,27 @@ def read_net(name: str, path: Path, **options: str) -> "nn.Module":
         return convert(load_tensors(path), **options).eval()
     except (ValueError, KeyError, RuntimeError) as error:
         raise WeightsError(f"{path}: not the weights of {name}: {' '.join(str(error).split())[:200]}") from error
+
+
+@cache
+def runner(name: str) -> Callable[[NDArray], NDArray[np.float32]]:
+    """A net that draws, as a function of one picture, on the GPU where there is one. Raises WeightsError.
+
+    Photo (H, W, 3) or Sketch (H, W) -> (H, W) in [0, 1].
+    """
+    import torch
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    found = net(name).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def run(picture: NDArray) -> NDArray[np.float32]:
+        image = torch.from_numpy(np.array(picture)).to(device)
+        image = image.permute(2, 0, 1).float() / 255 if picture.ndim == 3 else image[None]
+        drawn = found(image[None].contiguous(memory_format=torch.channels_last))
+        return drawn[0, 0].float().cpu().numpy()
+
+    return run
 
 
 def load_tensors(path: Path) -> "Tensors":

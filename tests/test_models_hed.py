@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from models.hed import BGR_MEAN, BLOCKS, OFFSETS, bilinear_kernel, conv_names, hed_caffe, hed_port
-from pipeline import hed
+from pipeline import hed, weights
 from pipeline.hed import HedParams
 from pipeline.weights import WeightsError, load_tensors
 
@@ -181,11 +181,11 @@ def test_the_port_equals_a_direct_evaluation(prefix: str) -> None:
 def test_the_stage_reads_the_file_and_names_what_is_wrong(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALI_SKETCH_WEIGHTS", str(model.parent))
     params, photo = HedParams("hed", 0.1, 2.0), np.full((32, 40, 3), 99, np.uint8)
-    hed._net.cache_clear()
+    weights.runner.cache_clear()
     edges = hed.holistic(photo, params)
     assert edges.shape == (32, 40)
     assert 0 <= edges.min() <= edges.max() <= 1
-    hed._net.cache_clear()
+    weights.runner.cache_clear()
     model.write_bytes(model.read_bytes()[:-40])
     with pytest.raises(WeightsError, match="not a whole caffemodel"):
         hed.holistic(photo, params)

@@ -10,12 +10,12 @@ import torch
 
 from models.edges import EdgeNet, balanced_cross_entropy, edge_detector
 from pipeline import weights
-from pipeline.hed import HedParams, _net, holistic
+from pipeline.hed import HedParams, holistic
 from pipeline.params import load
 from pipeline.training import edges
 from pipeline.training.augment import CropAugment
 from pipeline.training.stage import Device
-from pipeline.training.supervised import AdamParams, Supervised
+from pipeline.training.supervised import NetParams, OptimizerParams, Supervised
 
 PARAMS = load(edges.EdgesParams, "train_edges")
 
@@ -65,7 +65,7 @@ def test_it_learns_resumes_and_ships(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(edges, "read_boundaries", lambda params, splits, seed: (boundaries(seed), "digest"))
     schedule = replace(PARAMS.schedule, steps=30, log_every_steps=5, save_every_steps=10, sample_every_steps=30)
     params = replace(
-        PARAMS, net=edges.EdgeNetParams((4, 6, 8), 4), schedule=schedule, batch=3, optimizer=AdamParams(1e-2, 0.0)
+        PARAMS, net=NetParams((4, 6, 8), 4), schedule=schedule, batch=3, optimizer=OptimizerParams(1e-2, 0.0)
     )
     folder = tmp_path / "data" / "trained" / "edges"
     edges.run(params, tmp_path / "data", Device("cpu", "32-true"))
@@ -89,9 +89,9 @@ def test_it_learns_resumes_and_ships(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (folder / "weights.safetensors").read_bytes() == whole
 
     (folder / "weights.safetensors").rename(folder / "edges.safetensors")
-    _net.cache_clear()
+    weights.runner.cache_clear()
     drawn = holistic(np.full((40, 50, 3), 99, np.uint8), HedParams("own", 0.1, 2.0))
-    _net.cache_clear()
+    weights.runner.cache_clear()
     assert drawn.shape == (40, 50)
     assert 0 <= drawn.min() <= drawn.max() <= 1
     assert weights.identify(folder / "edges.safetensors") == "edges"
@@ -104,7 +104,7 @@ def test_other_tensors_are_refused() -> None:
 
 def test_the_shipped_net_draws_the_outline_of_a_disc() -> None:
     photo = cv2.circle(np.full((256, 256, 3), 210, np.uint8), (128, 128), 70, (60, 70, 80), -1, cv2.LINE_AA)
-    _net.cache_clear()
+    weights.runner.cache_clear()
     drawn = holistic(photo, HedParams("own", 0.1, 2.0))
     ys, xs = np.mgrid[:256, :256]
     off = np.abs(np.hypot(xs - 128, ys - 128) - 70)

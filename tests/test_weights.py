@@ -106,8 +106,7 @@ def test_a_file_of_no_known_net_is_refused(tmp_path: Path) -> None:
 
 def test_published_drawing_nets_draw_in_their_stages(folder: Path) -> None:
     """Random weights: the pictures mean nothing, but sizes, ranges and the path through the stages do."""
-    photosketch._net.cache_clear()
-    simplify._net.cache_clear()
+    weights.runner.cache_clear()
     tiny_photosketch(folder / "latest_net_G.pth")
     tiny_simplifier(folder / "model_gan.pth")
     photo = np.random.default_rng(0).integers(0, 256, (257, 300, 3), dtype=np.uint8)

@@ -1,13 +1,14 @@
 """Photo-sketch: a sparse contour drawing, imperfectly aligned, as of Li et al. 2019.
 
 `contour` is the classical stand-in for their network: soft contours, traced, the salient long lines
-kept and drawn again by an unsteady hand. `published` is the network itself, with its published weights.
+kept and drawn again by an unsteady hand. `published` is the network itself, with its published weights; `own` is
+the project's, trained on people's line drawings of faces.
 """
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Literal
 
 import cv2
@@ -20,6 +21,7 @@ from pipeline.images import Photo, Sketch
 from pipeline.strokes import DeformParams, Stroke, deform, render, smooth, trace
 
 LARGEST_PX = 1024  # ours: a larger face is drawn at this size and enlarged
+OWN_PX = 384  # ours: the own net draws at this size, near to what it was trained at
 FLOOR, SPREAD_PX = 0.18, 1.5  # ours: of the soft contours the lines are taken from
 
 
@@ -27,7 +29,8 @@ FLOOR, SPREAD_PX = 0.18, 1.5  # ours: of the soft contours the lines are taken f
 class PhotosketchParams:
     """Section `styles.photosketch`. Lengths are px at a 256-px face."""
 
-    method: Literal["contour", "published"]  # contour: classical, takes what follows; published: the network, as it is
+    # contour: classical, takes what follows; published: their network, as it is; own: the project's contours net
+    method: Literal["contour", "published", "own"]
     salience: float  # mean contour strength a line must have
     min_length_px: float  # shorter lines are left out
     smooth_px: float  # standard deviation of the smoothing along a line
@@ -41,24 +44,11 @@ def photosketch(photo: Photo, params: PhotosketchParams) -> Sketch:
 
 
 def _published(photo: Photo, params: PhotosketchParams) -> Sketch:
-    return _net()(photo)
+    return weights.runner("photosketch")(photo)
 
 
-@cache
-def _net() -> Callable[[Photo], Sketch]:
-    """The published network. torch is imported here: the classical method does without it."""
-    import torch
-    from torch.nn import functional as F
-
-    net = weights.net("photosketch")
-
-    @torch.inference_mode()
-    def draw(photo: Photo) -> Sketch:
-        image = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
-        h, w = photo.shape[:2]
-        return net(F.pad(image, (0, -w % 4, 0, -h % 4), mode="replicate"))[0, 0, :h, :w].numpy()
-
-    return draw
+def _own(photo: Photo, params: PhotosketchParams) -> Sketch:
+    return on_canvas(photo, weights.runner("contours"), OWN_PX)
 
 
 def _contour(photo: Photo, params: PhotosketchParams) -> Sketch:
@@ -89,4 +79,4 @@ def _tapered(stroke: Stroke, width: float) -> Stroke:
     return Stroke(stroke.points, (width * (1 - 0.5 * along**4)).astype(np.float32))
 
 
-METHODS: dict[str, Callable[..., Sketch]] = {"contour": _contour, "published": _published}
+METHODS: dict[str, Callable[..., Sketch]] = {"contour": _contour, "published": _published, "own": _own}

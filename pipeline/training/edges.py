@@ -21,13 +21,7 @@ from pipeline.training.checkpoint import run_key, training_code
 from pipeline.training.data import Batch
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.stage import SHEET_FACES, Device, Run, train
-from pipeline.training.supervised import AdamParams, Supervised
-
-
-@dataclass(frozen=True)
-class EdgeNetParams:
-    widths: tuple[int, ...]  # channels at 1/2, 1/4, … of the resolution
-    side: int  # channels that the scales share
+from pipeline.training.supervised import NetParams, OptimizerParams, Supervised
 
 
 @dataclass(frozen=True)
@@ -42,9 +36,9 @@ class EdgesParams:
 
     images: str  # folder of BSDS500
     splits: tuple[str, ...]  # trained on
-    net: EdgeNetParams
+    net: NetParams
     loss: EdgeLoss
-    optimizer: AdamParams
+    optimizer: OptimizerParams
     schedule: ScheduleParams
     augment: CropAugment
     batch: int

@@ -1,4 +1,4 @@
-"""What the helper nets (edges, contours, simplifier) share: one net, one loss, AdamW, a cosine."""
+"""What the helper nets (edges, contours, simplifier) share: one net, one loss, Muon, a cosine."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.training.checkpoint import below, load_optimizer, optimizer_tensors, prefixed
 from pipeline.training.data import Batch
+from pipeline.training.muon import Muon, split
 
 WARM_UP = 0.03  # ours: share of the schedule over which the rate rises
 
@@ -17,7 +18,17 @@ Pictures = Callable[[nn.Module, Batch], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
-class AdamParams:
+class NetParams:
+    """Of a models.pyramid.Pyramid."""
+
+    widths: tuple[int, ...]  # channels at 1/2, 1/4, … of the resolution
+    side: int  # channels that the scales share
+
+
+@dataclass(frozen=True)
+class OptimizerParams:
+    """Muon for the kernels between hidden channels, AdamW for all the rest."""
+
     lr: float
     weight_decay: float
 
@@ -25,33 +36,43 @@ class AdamParams:
 class Supervised:
     """A trainer for `fit` that minimises the sum of the terms of `losses`; `columns`: what its sample sheets show."""
 
-    def __init__(self, fabric: Fabric, net: nn.Module, params: AdamParams, losses: Pictures, columns: Pictures) -> None:
+    def __init__(
+        self, fabric: Fabric, net: nn.Module, params: OptimizerParams, losses: Pictures, columns: Pictures
+    ) -> None:
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        adam = torch.optim.AdamW(net.parameters(), params.lr, weight_decay=params.weight_decay, fused=True)
-        self.net, self.optimizer = fabric.setup(net, adam)
+        hidden, rest = split(net)
+        muon = Muon(hidden, params.lr, params.weight_decay)
+        adam = torch.optim.AdamW(rest, params.lr, weight_decay=params.weight_decay, fused=True)
+        self.net, *self.optimizers = fabric.setup(net, muon, adam)
         self.fabric, self.lr, self.losses, self.columns = fabric, params.lr, losses, columns
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         self.net.train()
         terms = self.losses(self.net, batch)
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(torch.stack(list(terms.values())).sum())
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         return {name: term.detach() for name, term in terms.items()}
 
     def set_progress(self, share: float) -> float:
         """Warm-up, then half a cosine."""
         lr = self.lr * min(1.0, share / WARM_UP + 1e-3) * 0.5 * (1 + math.cos(math.pi * share))
-        for group in self.optimizer.param_groups:
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
             group["lr"] = lr
         return lr
 
     def state(self) -> dict[str, Tensor]:
-        return prefixed("net/", self.net.state_dict()) | prefixed("adam/", optimizer_tensors(self.optimizer))
+        state = prefixed("net/", self.net.state_dict())
+        for i, optimizer in enumerate(self.optimizers):
+            state |= prefixed(f"optimizer{i}/", optimizer_tensors(optimizer))
+        return state
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         self.net.load_state_dict(below(tensors, "net/"))
-        load_optimizer(self.optimizer, below(tensors, "adam/"))
+        for i, optimizer in enumerate(self.optimizers):
+            load_optimizer(optimizer, below(tensors, f"optimizer{i}/"))
 
     def weights(self) -> dict[str, Tensor]:
         """Half precision: what is shipped."""

@@ -1,0 +1,129 @@
+"""Command evaluate-simplifier: how well a simplifier finds the lines of a rough drawing, on pairs made for it.
+
+It also reads the clean drawings that the training starts from. Those it scores by are of faces no simplifier was
+trained on; their rough versions are the same in every run.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.canvas import FACE_PX, face_scale
+from pipeline.errors import UserError
+from pipeline.images import Sketch, map_images, read_gray, write_photo
+from pipeline.manifest import Layout, read_faces
+from pipeline.metrics import edge_scores
+from pipeline.roughen import PEN_PX, RoughParams, lines, roughen
+from pipeline.sheets import contact_sheet
+from pipeline.simplify import CLEANERS, SimplifyParams, simplify
+from pipeline.strokes import Stroke, resized
+from pipeline.tables import print_table
+
+PAIRS = 60  # ours: of each kind a quarter
+SEED = 20  # ours: never a training's
+TOLERANCE_PX = 2.0
+SHEET_ROWS = 12
+SHAPE = (FACE_PX, FACE_PX)
+KINDS: dict[str, dict] = {  # what a kind of rough drawing is made by
+    "pencil": {"tools": {"pencil": 1.0}, "hatching": 0.3, "smudges": 0.0, "photo": 0.0},
+    "marker": {"tools": {"marker": 1.0}, "hatching": 0.0, "smudges": 0.0, "photo": 0.0},
+    "photo": {"hatching": 0.0, "smudges": 0.0, "photo": 1.0},
+    "smudged": {"tools": {"pencil": 2.0, "ink": 1.0}, "hatching": 1.0, "smudges": 1.0, "photo": 0.0},
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One held-out drawing."""
+
+    kind: str  # of KINDS
+    strokes: list[Stroke]
+    rough: Sketch  # (256, 256), 1 = paper
+    clean: Sketch
+
+
+@dataclass(frozen=True)
+class Scored:
+    kind: str
+    rough: dict[str, float]  # precision, recall, f
+    clean: dict[str, float]
+    drawn: Sketch  # what became of the rough drawing
+
+
+def read_drawings(folder: Path, splits: Sequence[str], tracing: SimplifyParams) -> list[list[Stroke]]:
+    """The classical simplifier's strokes of every raw sketch of the splits' faces, in px of a 256-px face."""
+    layout = Layout(folder)
+    ids = [face.id for face in read_faces(layout) if face.split in splits]
+    styles = sorted(path.name for path in (folder / "styles").glob("*") if path.is_dir())
+    files = [layout.style(style) / f"{face}.png" for face in ids for style in styles]
+    if not files:
+        raise UserError(f"{folder}: no sketches of the splits {', '.join(splits)}; run: dvc repro style")
+    drawings = map_images(partial(_traced, replace(tracing, method="classical")), files, 1, "simplify")
+    return [drawing for drawing in drawings if drawing]
+
+
+def _traced(tracing: SimplifyParams, file: Path) -> list[Stroke]:
+    sketch = read_gray(file)
+    return [resized(stroke, 1 / face_scale(sketch.shape)) for stroke in simplify(sketch, tracing)]
+
+
+def pairs(drawings: Sequence[list[Stroke]], params: RoughParams) -> list[Pair]:
+    """PAIRS of them in turn by kind; the same for the same drawings."""
+    rng = np.random.default_rng(SEED)
+    order = rng.permutation(len(drawings))
+    kinds = [list(KINDS)[i % len(KINDS)] for i in range(PAIRS)]
+    return [_pair(drawings[order[i % len(order)]], kind, params, rng) for i, kind in enumerate(kinds)]
+
+
+def _pair(strokes: list[Stroke], kind: str, params: RoughParams, rng: np.random.Generator) -> Pair:
+    rough = roughen(strokes, SHAPE, replace(params, **KINDS[kind]), rng)
+    return Pair(kind, strokes, rough, lines(strokes, SHAPE, PEN_PX))
+
+
+def centrelines(strokes: Sequence[Stroke], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Strokes as lines of one pixel, (H, W), True = line."""
+    canvas = np.zeros(shape, np.uint8)
+    cv2.polylines(canvas, [np.round(stroke.points).astype(np.int32) for stroke in strokes], False, 1)
+    return canvas > 0
+
+
+def scored(pair: Pair, params: SimplifyParams) -> Scored:
+    """Precision, recall and F of the strokes of `simplify`, within TOLERANCE_PX."""
+    truth = centrelines(pair.strokes, SHAPE)
+    found = [simplify(sketch, params) for sketch in (pair.rough, pair.clean)]
+    rough, clean = (edge_scores(centrelines(strokes, SHAPE), truth, TOLERANCE_PX) for strokes in found)
+    return Scored(pair.kind, rough, clean, lines(found[0], SHAPE, PEN_PX))
+
+
+def run(
+    drawings: Sequence[list[Stroke]],
+    method: str,
+    simplifying: SimplifyParams,
+    rough: RoughParams,
+    sheet: Path | None,
+    jobs: int,
+) -> None:
+    """Print the scores of one method of `simplify`, by kind; write examples to `sheet` where given."""
+    if method not in CLEANERS:
+        raise UserError(f"evaluate-simplifier: no method '{method}'; there are {', '.join(CLEANERS)}")
+    made = pairs(drawings, rough)
+    params = replace(simplifying, method=method)  # type: ignore[arg-type]
+    results = map_images(partial(scored, params=params), made, jobs, f"evaluate-simplifier {method}")
+    rows = [_row(kind, [r for r in results if kind in (r.kind, "all")]) for kind in [*KINDS, "all"]]
+    heads = ["drawings", "n", *(f"{source} {key}" for source in ("rough", "clean") for key in ("P", "R", "F"))]
+    print_table(heads, rows, f"{method}: lines found within {TOLERANCE_PX:g} px of a 256-px face")
+    if sheet:
+        shown = list(zip(made, results, strict=True))[:SHEET_ROWS]
+        cells = [[pair.rough, result.drawn, pair.clean] for pair, result in shown]
+        write_photo(sheet, contact_sheet(cells, ["rough", method, "clean"], [p.kind for p, _ in shown], FACE_PX))
+
+
+def _row(kind: str, results: Sequence[Scored]) -> list[str]:
+    keys = ("precision", "recall", "f")
+    means = [np.mean([getattr(r, source)[key] for r in results]) for source in ("rough", "clean") for key in keys]
+    return [kind, str(len(results)), *(f"{mean:.3f}" for mean in means)]

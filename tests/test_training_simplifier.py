@@ -1,0 +1,104 @@
+"""The simplifier's training: its loss by hand, its pairs, and that it learns and ships."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.lines import LineNet, drawer
+from models.losses import tolerant_dice
+from pipeline.params import load
+from pipeline.strokes import Stroke
+from pipeline.training import simplifier
+from pipeline.training.augment import CropAugment
+from pipeline.training.stage import Device
+from pipeline.training.supervised import NetParams, OptimizerParams
+from pipeline.weights import load_tensors
+
+PARAMS = replace(
+    load(simplifier.SimplifierParams, "train_simplifier"),
+    batch=3,
+    augment=CropAugment(48, 30, (0.7, 1.4), 0.1),
+)
+
+
+def logits(ink: torch.Tensor) -> torch.Tensor:
+    return 40 * ink - 20
+
+
+def line(column: int) -> torch.Tensor:
+    ink = torch.zeros(1, 1, 12, 12)
+    ink[..., column] = 1
+    return ink
+
+
+@pytest.mark.parametrize(
+    ("drawn", "slack", "expected"),
+    [
+        (line(5), 0, 0.0),
+        (line(6), 1, 0.0),
+        (line(7), 1, 1 - 1 / 13),
+        (line(5) + line(9), 1, 1 - 2 * (13 / 25) / (13 / 25 + 1)),
+        (torch.zeros(1, 1, 12, 12), 1, 1 - 2 * (1 / 13) / (1 / 13 + 1)),
+    ],
+)
+def test_dice_counts_what_lies_beyond_the_slack(drawn: torch.Tensor, slack: int, expected: float) -> None:
+    assert float(tolerant_dice(logits(drawn), line(5), slack)) == pytest.approx(expected, abs=1e-4)
+
+
+def drawing() -> list[Stroke]:
+    angles = np.linspace(0, 2 * np.pi, 200)
+    ring = 128 + 60 * np.stack([np.cos(angles), np.sin(angles)], 1)
+    cross = np.stack([np.linspace(10, 245, 120), np.linspace(30, 220, 120)], 1)
+    return [Stroke(p.astype(np.float32), np.ones(len(p), np.float32)) for p in (ring, cross)]
+
+
+def pairs(seed: int = 0, strength: float = 1.0) -> simplifier.RoughPairs:
+    params = replace(PARAMS, rough=replace(PARAMS.rough, strength=strength))
+    return simplifier.RoughPairs([drawing()], params, seed)
+
+
+def test_rough_and_clean_lie_on_one_another() -> None:
+    batch = pairs(strength=0.0)(4)
+    assert batch["photo"].shape == batch["lines"].shape == (3, 1, 48, 48)
+    assert 0 <= float(batch["lines"].min()) < 0.9 < float(batch["lines"].max()) <= 1
+    assert float((batch["photo"] - (1 - batch["lines"])).abs().mean()) < 0.02
+
+
+def test_pairs_depend_on_seed_and_step_alone() -> None:
+    batch = pairs()(4)
+    for key in batch:
+        torch.testing.assert_close(pairs()(4)[key], batch[key], rtol=0, atol=0)
+        assert not torch.equal(pairs()(5)[key], batch[key])
+        assert not torch.equal(pairs(1)(4)[key], batch[key])
+
+
+def test_strokes_outside_are_left_out_and_the_rest_moved() -> None:
+    matrix = np.array([[2.0, 0, -10], [0, 2.0, 0]])
+    inside, outside = Stroke(np.array([[5, 5], [20, 9]], np.float32), np.ones(2, np.float32)), drawing()[0]
+    (kept,) = simplifier.moved([inside, outside], matrix, (48, 48))
+    np.testing.assert_allclose(kept.points, [[0, 10], [30, 18]])
+    np.testing.assert_allclose(kept.widths, 2)
+
+
+def test_it_learns_and_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
+    schedule = replace(PARAMS.schedule, steps=40, log_every_steps=5, save_every_steps=20, sample_every_steps=40)
+    net = NetParams((4, 6, 8), 4)
+    params = replace(PARAMS, net=net, schedule=schedule, optimizer=OptimizerParams(1e-2, 0.0))
+    simplifier.run(params, [drawing()], tmp_path / "data", Device("cpu", "32-true"))
+    folder = tmp_path / "data" / "trained" / "simplifier"
+    rows = [list(map(float, row.split(","))) for row in (folder / "history.csv").read_text().splitlines()[1:]]
+    assert rows[-1][1] + rows[-1][2] < 0.75 * (rows[0][1] + rows[0][2])
+    assert [path.name for path in (folder / "samples").iterdir()] == ["000040.png"]
+    drawn = drawer(load_tensors(folder / "weights.safetensors"), 1)(torch.rand(1, 1, 37, 50)).detach()
+    assert drawn.shape == (1, 1, 37, 50)
+    assert 0 <= float(drawn.min()) <= float(drawn.max()) <= 1
+
+
+def test_columns_are_paper_and_ink() -> None:
+    shown = simplifier.columns(LineNet(1, (4, 6), 4), pairs()(0))
+    assert list(shown) == ["photo", "drawn", "clean"]
+    assert float(shown["clean"].median()) == 1
