@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.pyramid import Pyramid, enlarged, sizes
+from models.pyramid import Pyramid, enlarged, ready, sizes
 
 
 class EdgeNet(nn.Module):
@@ -47,9 +47,7 @@ class EdgeDetector(nn.Module):
 def edge_detector(tensors: Mapping[str, Tensor]) -> EdgeDetector:
     """From an EdgeNet's state dict, of any precision. Raises ValueError where it is none."""
     _, widths, side = sizes(tensors, "pyramid.")
-    net = EdgeNet(widths, side)
-    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    return EdgeDetector(net)
+    return EdgeDetector(ready(EdgeNet(widths, side), tensors))
 
 
 def balanced_cross_entropy(logits: Tensor, agreement: Tensor, positive: float, negative_weight: float) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.pyramid import Pyramid, sizes
+from models.pyramid import Pyramid, ready, sizes
 
 
 class LineNet(nn.Module):
@@ -46,6 +46,4 @@ def drawer(tensors: Mapping[str, Tensor], in_channels: int) -> Drawer:
     channels, widths, side = sizes(tensors, "pyramid.")
     if channels != in_channels or "spread.weight" not in tensors:
         raise ValueError(f"not a LineNet of {in_channels} channels: it has {channels}, or no tensor spread.weight")
-    net = LineNet(channels, widths, side)
-    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    return Drawer(net)
+    return Drawer(ready(LineNet(channels, widths, side), tensors))

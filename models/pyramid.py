@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+Net = TypeVar("Net", bound=nn.Module)
 BLOCKS = 2  # residual blocks a scale
 
 
@@ -74,3 +77,14 @@ def sizes(tensors: Mapping[str, Tensor], prefix: str) -> tuple[int, list[int], i
         return tensors[f"{prefix}stem.0.weight"].shape[1], [shape[1] for shape in laterals], laterals[0][0]
     except (KeyError, IndexError) as error:
         raise ValueError(f"no tensors of {prefix}stem and {prefix}laterals") from error
+
+
+def ready(net: Net, tensors: Mapping[str, Tensor]) -> Net:
+    """`net` with the tensors, of any precision, to run and not to train: batch norms are part of their convolutions."""
+    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    net.eval()
+    for layers in [m for m in net.modules() if isinstance(m, nn.Sequential)]:
+        for i, (layer, norm) in enumerate(pairwise(layers)):
+            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                layers[i], layers[i + 1] = fuse_conv_bn_eval(layer, norm), nn.Identity()
+    return net

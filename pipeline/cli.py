@@ -174,11 +174,11 @@ def train_simplifier(data: Data = DATA, device: DeviceName = "auto", precision: 
 
 
 @app.command()
-def evaluate(data: Data = DATA, device: DeviceName = "auto") -> None:
+def evaluate(data: Data = DATA, device: DeviceName = "auto", jobs: Jobs = CORES) -> None:
     """Measure the trained system on the test splits: data/evaluation."""
     from pipeline import evaluate, params
 
-    evaluate.run(params.load(evaluate.EvaluateParams, "evaluate"), data, device)
+    evaluate.run(params.load(evaluate.EvaluateParams, "evaluate"), data, device, jobs)
 
 
 @app.command()

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline import metrics
 from pipeline.errors import UserError
-from pipeline.images import console, new_folder, write_bytes, write_photo
+from pipeline.images import Photo, console, map_images, new_folder, write_bytes, write_photo
 from pipeline.inference import System, load_system
 from pipeline.manifest import Layout
 from pipeline.packed import Split, read_split, splits
@@ -66,20 +67,27 @@ def outputs(split: Split, joint: System, apart: System) -> list[Output]:
     return made
 
 
-def image_rows(name: str, split: Split, output: Output, params: EvaluateParams) -> list[Row]:
+def image_rows(name: str, split: Split, output: Output, params: EvaluateParams, jobs: int) -> list[Row]:
     """Per-image metrics of one output."""
-    rows = []
-    for i, face in enumerate(split.ids):
-        photo, made = np.asarray(split.layers["photo"][i]), output.photos[i]
-        row: Row = {"split": name, "id": face, "system": output.system, "style": output.style}
-        row |= {"psnr": metrics.psnr(photo, made), "ssim": metrics.ssim(photo, made)}
-        if output.refined is not None:
-            edges, truth = output.refined[i] > params.threshold, np.asarray(split.layers["canny"][i]) > 127
-            row |= metrics.edge_scores(edges, truth, 0)
-            tolerant = metrics.edge_scores(edges, truth, params.tolerance_px)
-            row |= {f"{key}_{params.tolerance_px:g}px": value for key, value in tolerant.items()}
-        rows.append(row)
-    return rows
+    refined = [None] * len(split.ids) if output.refined is None else list(output.refined)
+    tasks = list(zip(split.layers["photo"], split.layers["canny"], output.photos, refined, strict=True))
+    found = map_images(partial(image_scores, params=params), tasks, jobs, f"evaluate {output.system} {output.style}")
+    about = {"split": name, "system": output.system, "style": output.style}
+    return [{"id": face} | about | scores for face, scores in zip(split.ids, found, strict=True)]
+
+
+def image_scores(
+    task: tuple[Photo, NDArray[np.uint8], Photo, NDArray[np.float32] | None], params: EvaluateParams
+) -> dict[str, float]:
+    """Photo, its Canny edges, what was generated, what was refined -> metrics of one image."""
+    photo, canny, made, refined = task
+    scores = {"psnr": metrics.psnr(photo, made), "ssim": metrics.ssim(photo, made)}
+    if refined is None:
+        return scores
+    edges, truth = refined > params.threshold, canny > 127
+    tolerant = metrics.edge_scores(edges, truth, params.tolerance_px)
+    scores |= metrics.edge_scores(edges, truth, 0)
+    return scores | {f"{key}_{params.tolerance_px:g}px": value for key, value in tolerant.items()}
 
 
 def mean_of(rows: list[Row]) -> dict[str, float]:
@@ -106,7 +114,7 @@ def set_scores(split: Split, output: Output) -> tuple[dict[str, float | None], d
 
 
 def evaluate_split(
-    name: str, split: Split, joint: System, apart: System, params: EvaluateParams
+    name: str, split: Split, joint: System, apart: System, params: EvaluateParams, jobs: int
 ) -> tuple[dict[str, Any], list[Row], list[Output], dict[str, str]]:
     """Scores {system: {style or "all": metrics}}, per-image rows, what was made, and what could not be computed.
 
@@ -117,7 +125,7 @@ def evaluate_split(
     reasons: dict[str, str] = {}
     scores: dict[str, Any] = {}
     for output in made:
-        own = image_rows(name, split, output, params)
+        own = image_rows(name, split, output, params, jobs)
         rows += own
         extra, missing = set_scores(split, output) if output.system != "isn_raw" else ({}, {})
         reasons |= missing
@@ -150,7 +158,7 @@ def _sheet(split: Split, by_style: dict[str, Output], rows: list[Row]) -> NDArra
     return contact_sheet(pictures, ["sketch", "refined", "generated", "photo"], labels, split.layers["photo"].shape[1])
 
 
-def run(params: EvaluateParams, data: Path, device: str) -> None:
+def run(params: EvaluateParams, data: Path, device: str, jobs: int) -> None:
     """data/packed and data/trained -> data/evaluation: metrics.json, images.csv, sheets/."""
     layout = Layout(data)
     joint, apart = (load_system(layout, stage, device) for stage in ("joint", "apart"))
@@ -160,7 +168,7 @@ def run(params: EvaluateParams, data: Path, device: str) -> None:
     with new_folder(layout.evaluation) as out:
         for name in (split for split in splits(layout) if split != "train"):
             split = read_split(layout, name)
-            result[name], rows, made, reasons = evaluate_split(name, split, joint, apart, params)
+            result[name], rows, made, reasons = evaluate_split(name, split, joint, apart, params, jobs)
             all_rows += rows
             missing |= reasons
             for kind, sheet in sheets(split, made, rows, params.sheet_rows).items():

@@ -20,6 +20,16 @@ def test_more_ink_is_darker_paper_and_half_precision_survives() -> None:
     torch.testing.assert_close(drawn(picture), 1 - torch.sigmoid(net(picture)), atol=0.01, rtol=0)
 
 
+def test_with_batch_norms_folded_in_it_computes_the_same() -> None:
+    net = LineNet(3, (4, 6, 8), 4)
+    net(torch.rand(4, 3, 32, 32))  # moves the running statistics
+    picture = torch.rand(1, 3, 20, 24)
+    plain = 1 - torch.sigmoid(net.eval()(picture))
+    folded = drawer(net.state_dict(), 3)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    torch.testing.assert_close(folded(picture), plain, atol=1e-5, rtol=0)
+
+
 def test_other_nets_are_refused() -> None:
     with pytest.raises(ValueError, match="not a LineNet of 1 channels: it has 3"):
         drawer(LineNet(3, (4, 6), 4).state_dict(), 1)
