@@ -29,7 +29,7 @@ from pipeline.training.data import Batches
 from pipeline.training.gan import make_generator
 
 SIZE, FACES, CHAIN_FACES = 256, 8, 48
-BARS_MS = {"xdog": 2.0, "photocopy": 4.0, "canny": 1.0, "fdog": 60.0, "simplify": 40.0}
+BARS_MS = {"xdog": 2.0, "photocopy": 4.0, "canny": 1.0, "fdog": 60.0, "hed (own)": 45.0, "simplify (classical)": 40.0}
 PARAMS = CHECKOUT / "params.yaml"
 
 
@@ -56,6 +56,14 @@ def faces() -> list[np.ndarray]:
     return [crop.crop_photo(photo, crop.align(Path("demo"), photo, params)[0], params) for photo in photos]
 
 
+def drawers() -> list[tuple[str, styles.Style, Any]]:
+    """Name, style, params; of photo-sketch by both its methods."""
+    found = [(name, styles.style(name)) for name in styles.STYLES]
+    rows = [(name, style, section(style.params, f"styles.{name}")) for name, style in found]
+    *rest, (name, style, params) = rows
+    return [*rest, *((f"{name} ({m})", style, replace(params, method=m)) for m in ("contour", "own"))]
+
+
 def image_rows(photos: list[np.ndarray], folder: Path) -> list[tuple[str, str, float]]:
     """Milliseconds an image on one thread."""
     cv2.setNumThreads(1)
@@ -63,21 +71,21 @@ def image_rows(photos: list[np.ndarray], folder: Path) -> list[tuple[str, str, f
     canny_params, hed_params = section(canny.CannyParams, "edges.canny"), section(hed.HedParams, "edges.hed")
     grays = [luminance(photo) for photo in photos]
     rows.append(("canny", "ms", milliseconds(lambda gray: canny.canny(gray, canny_params), grays)))
-    rows.append(("hed (soft)", "ms", milliseconds(lambda photo: hed.holistic(photo, hed_params), photos)))
-    own = replace(hed_params, method="own")
-    rows.append(("hed (own)", "ms", milliseconds(lambda photo: hed.holistic(photo, own), photos)))
+    for method in ("soft", "own"):
+        by = replace(hed_params, method=method)
+        rows.append((f"hed ({method})", "ms", milliseconds(lambda photo, p=by: hed.holistic(photo, p), photos)))  # type: ignore[misc]
     even = section(equalize.EqualizeParams, "equalize")
     rows.append(("equalize", "ms", milliseconds(lambda photo: equalize.equalize(photo, even), photos)))
     simple = section(simplify.SimplifyParams, "simplify")
     drawn: dict[str, list[np.ndarray]] = {}
-    for name in styles.STYLES:
-        style = styles.style(name)
-        params = section(style.params, f"styles.{name}")
+    for name, style, params in drawers():
         rows.append((name, "ms", milliseconds(lambda photo, d=style.draw, p=params: d(photo, p), photos)))  # type: ignore[misc]
         drawn[name] = [style.draw(photo, params) for photo in photos]
-    for name, sketches in drawn.items():
-        line = milliseconds(lambda sketch: render(simplify.simplify(sketch, simple), sketch.shape), sketches)
-        rows.append((f"simplify {name}", "ms", line))
+    for method in ("classical", "own"):
+        by = replace(simple, method=method)
+        for name, sketches in drawn.items():
+            line = milliseconds(lambda sketch, p=by: render(simplify.simplify(sketch, p), sketch.shape), sketches)  # type: ignore[misc]
+            rows.append((f"simplify ({method}) {name}", "ms", line))
     cropped = section(crop.CropParams, "crop")
     large = [demo.render_face(512, 1, 0).photo]
     locate = milliseconds(lambda photo: crop.align(Path("x"), photo, replace(cropped, size=SIZE)), large)
@@ -168,7 +176,7 @@ def main() -> None:
         rows += [idle] if idle else []
     table = Table("what", "measured", "unit", "at most", title=f"{SIZE}x{SIZE} px; {torch.get_num_threads()} threads")
     for what, unit, value in rows:
-        bar = BARS_MS.get(what.split()[0]) if unit == "ms" else None
+        bar = next((most for key, most in BARS_MS.items() if unit == "ms" and what.startswith(key)), None)
         table.add_row(what, f"{value:.2f}", unit, f"{bar:g}" if bar else "")
     Console().print(table)
     if idle is None:

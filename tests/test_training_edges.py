@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -100,13 +99,3 @@ def test_it_learns_resumes_and_ships(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_other_tensors_are_refused() -> None:
     with pytest.raises(ValueError, match=r"no tensors of pyramid\.stem"):
         edge_detector({"a": torch.ones(1)})
-
-
-def test_the_shipped_net_draws_the_outline_of_a_disc() -> None:
-    photo = cv2.circle(np.full((256, 256, 3), 210, np.uint8), (128, 128), 70, (60, 70, 80), -1, cv2.LINE_AA)
-    weights.runner.cache_clear()
-    drawn = holistic(photo, HedParams("own", 0.1, 2.0))
-    ys, xs = np.mgrid[:256, :256]
-    off = np.abs(np.hypot(xs - 128, ys - 128) - 70)
-    assert drawn[off < 1].min() > 0.7
-    assert drawn[off > 20].mean() < 0.03

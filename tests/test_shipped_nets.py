@@ -1,0 +1,86 @@
+"""The nets that ship, as the stages use them: what they draw of pictures whose answer is known."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline import simplify, weights
+from pipeline.hed import HedParams, holistic
+from pipeline.images import Photo, Sketch
+from pipeline.metrics import edge_scores
+from pipeline.params import CHECKOUT, load
+from pipeline.strokes import render
+from pipeline.styles.photosketch import PhotosketchParams, photosketch
+
+OWN = ("edges", "contours", "simplifier")
+
+
+def disc(size: int) -> Photo:
+    """A dark disc on light ground."""
+    photo = np.full((size, size, 3), 210, np.uint8)
+    return cv2.circle(photo, (size // 2, size // 2), size * 70 // 256, (60, 70, 80), -1, cv2.LINE_AA).astype(np.uint8)
+
+
+def from_circle(size: int) -> np.ndarray:
+    ys, xs = np.mgrid[:size, :size]
+    return np.abs(np.hypot(xs - size // 2, ys - size // 2) - size * 70 / 256) * 256 / size
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_they_are_here_small_and_have_a_card(name: str) -> None:
+    path = weights.weight_file(name)
+    assert path.parent.resolve() == (CHECKOUT / "data" / "weights").resolve()
+    assert path.stat().st_size < 4e6
+    assert f"## {name}.safetensors" in (path.parent / "README.md").read_text()
+    assert weights.identify(path) == name
+
+
+@pytest.mark.parametrize("size", [128, 256, 700])
+def test_edges_of_a_disc_are_its_outline(size: int) -> None:
+    drawn = holistic(disc(size), HedParams("own", 0.1, 2.0))
+    off = from_circle(size)
+    assert drawn[off < 1].min() > 0.6
+    assert drawn[off > 20].mean() < 0.05
+
+
+@pytest.mark.parametrize("size", [128, 256, 700])
+def test_the_contour_of_a_disc_is_a_ring_of_ink_on_white_paper(size: int) -> None:
+    drawn = photosketch(disc(size), replace(load(PhotosketchParams, "styles.photosketch"), method="own"))
+    off = from_circle(size)
+    assert drawn[off > 12].mean() > 0.95
+    near = np.where(off < 6, drawn, 1)
+    assert np.mean([near[row].min() < 0.5 for row in range(size // 3, size * 2 // 3)]) > 0.8
+
+
+def wavy(rng: np.random.Generator, repeats: int, jitter: float) -> tuple[Sketch, np.ndarray]:
+    """A wavy line drawn again and again on gray paper in uneven light, and where it runs."""
+    x = np.linspace(30, 225, 60)
+    y = 128 + 50 * np.sin(x / 40)
+    paper = np.linspace(0.95, 0.75, 256, dtype=np.float32)[None].repeat(256, 0)
+    ink = np.full((256, 256), 255, np.uint8)
+    for _ in range(repeats):
+        shifted = np.stack([x, y + rng.normal(0, jitter)], 1)
+        cv2.polylines(ink, [np.round(shifted * 16).astype(np.int32)], False, 60, 2, cv2.LINE_AA, 4)
+    truth = np.zeros((256, 256), np.uint8)
+    cv2.polylines(truth, [np.round(np.stack([x, y], 1)).astype(np.int32)], False, 1)
+    return paper * (ink / np.float32(255)), truth > 0
+
+
+@pytest.mark.parametrize("repeats", [1, 5])
+def test_a_line_drawn_again_and_again_becomes_one(repeats: int) -> None:
+    sketch, truth = wavy(np.random.default_rng(0), repeats, 1.5)
+    params = replace(load(simplify.SimplifyParams, "simplify"), method="own")
+    drawn = render(simplify.simplify(sketch, params), sketch.shape)
+    thin = cv2.ximgproc.thinning(((drawn < 0.5) * 255).astype(np.uint8)) > 0  # type: ignore[attr-defined]
+    scores = edge_scores(thin, truth, 3)
+    assert min(scores["precision"], scores["recall"]) > 0.9
+
+
+def test_the_same_picture_gives_the_same_bytes() -> None:
+    photo = disc(200)
+    params = HedParams("own", 0.1, 2.0)
+    first = holistic(photo, params)
+    weights.runner.cache_clear()
+    assert holistic(photo, params).tobytes() == first.tobytes()
