@@ -19,6 +19,7 @@ from pipeline.images import Edges, Photo, import_photo
 
 Mask = NDArray[np.bool_]
 TOLERANCE = 0.0075  # of the diagonal
+SMOOTH_SIGMA_PX = 0.7  # as a triangle of radius 1, which the field's scripts put before the thinning
 ORIENTATION_SIGMA_PX = 2.0  # as a triangle of radius 4 (Dollar & Zitnick 2015)
 RIDGE_SLACK = 1.01  # a ridge may be this much weaker than its neighbour (the same)
 BORDER_PX = 5  # detections fade out so near the border (the same)
@@ -54,6 +55,7 @@ def read_annotated(folder: Path, split: str, name: str) -> Annotated:
 
 def ridges(edges: Edges) -> Edges:
     """Non-maximum suppression: (H, W) -> the same where it is largest across the line, else 0; faded at the border."""
+    edges = cv2.GaussianBlur(edges, (0, 0), SMOOTH_SIGMA_PX).astype(np.float32)
     smooth = cv2.GaussianBlur(edges, (0, 0), ORIENTATION_SIGMA_PX)
     xx, yy, xy = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=5) for order in ((2, 0), (0, 2), (1, 1)))
     across = 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2  # where the second derivative is most negative

@@ -2,7 +2,8 @@
 
 Every set of sketches is described by statistics of its strokes, and by what the project's edge net sees in it. Its
 distances from the people's set: the earth mover's distance (Wasserstein 1) of each statistic, in standard deviations
-of the people's, and their mean; the Frechet and the kernel distance of the features, as FID and KID have them.
+of the people's, and their mean; the Frechet and the kernel distance of the features, as FID and KID have them, of
+features whose mean over the people's drawings is 0 and whose mean variance is 1.
 """
 
 import csv
@@ -200,11 +201,12 @@ def _summary(name: str, rows: Mapping[str, Sequence[Row]], seen: Mapping[str, Fe
     found: dict = {"n": len(rows[name]), "mean": _means(rows[name])}
     if PEOPLE not in rows or min(len(rows[name]), len(rows[PEOPLE])) < 2:
         return found
-    people = seen[PEOPLE]
+    unit = max(float(np.sqrt(seen[PEOPLE].var(0).mean())), 1e-9)
+    people, ours = ((x - seen[PEOPLE].mean(0)) / unit for x in (seen[PEOPLE], seen[name]))
     return found | {
         "distance": distances(rows[name], rows[PEOPLE]),
-        "frechet": fid(people, seen[name]),
-        "kernel": kid(people, seen[name]),
+        "frechet": fid(people, ours),
+        "kernel": kid(people, ours),
     }
 
 

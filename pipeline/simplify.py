@@ -29,6 +29,7 @@ from pipeline.strokes import (
 
 LARGEST_PX = 2048  # ours: a larger sketch is traced at this size
 OWN_PX = 384  # ours: and cleaned by the own net at this, near to what it was trained at
+OWN_PAPER = 0.5  # above which the own net sees paper
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ CLEANERS: dict[str, Callable[[Sketch], Sketch]] = {
     "classical": lambda sketch: sketch,
     "gan": lambda sketch: weights.runner("simplify_gan")(sketch),
     "mse": lambda sketch: weights.runner("simplify_mse")(sketch),
-    "own": lambda sketch: on_canvas(sketch, weights.runner("simplifier"), OWN_PX),
+    "own": lambda sketch: (on_canvas(sketch, weights.runner("simplifier"), OWN_PX) > OWN_PAPER).astype(np.float32),
 }
 
 

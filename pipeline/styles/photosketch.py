@@ -6,7 +6,7 @@ the project's, trained on people's line drawings of faces.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -22,6 +22,7 @@ from pipeline.strokes import DeformParams, Stroke, deform, render, smooth, trace
 
 LARGEST_PX = 1024  # ours: a larger face is drawn at this size and enlarged
 OWN_PX = 384  # ours: the own net draws at this size, near to what it was trained at
+OWN_INK, OWN_SOLID_PX = 0.6, 9  # ours: darker is a line; wider is a mass, drawn as its outline (at 256 px)
 FLOOR, SPREAD_PX = 0.18, 1.5  # ours: of the soft contours the lines are taken from
 
 
@@ -29,9 +30,9 @@ FLOOR, SPREAD_PX = 0.18, 1.5  # ours: of the soft contours the lines are taken f
 class PhotosketchParams:
     """Section `styles.photosketch`. Lengths are px at a 256-px face."""
 
-    # contour: classical, takes what follows; published: their network, as it is; own: the project's contours net
+    # own: the project's contours net, its lines drawn by hand; contour: classical; published: their network, as it is
     method: Literal["contour", "published", "own"]
-    salience: float  # mean contour strength a line must have
+    salience: float  # contour: mean contour strength a line must have
     min_length_px: float  # shorter lines are left out
     smooth_px: float  # standard deviation of the smoothing along a line
     width_px: float  # of the pen
@@ -48,7 +49,9 @@ def _published(photo: Photo, params: PhotosketchParams) -> Sketch:
 
 
 def _own(photo: Photo, params: PhotosketchParams) -> Sketch:
-    return on_canvas(photo, weights.runner("contours"), OWN_PX)
+    drawn, scale = on_canvas(photo, weights.runner("contours"), OWN_PX), face_scale(photo.shape)
+    lines = trace(drawn, OWN_INK, max(3.0, OWN_SOLID_PX * scale), 1.0, max(2.0, 4 * scale))
+    return _by_hand(smooth(lines, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0), photo, params)
 
 
 def _contour(photo: Photo, params: PhotosketchParams) -> Sketch:
@@ -62,7 +65,12 @@ def _contour(photo: Photo, params: PhotosketchParams) -> Sketch:
     )
     strokes = [line for line in lines if _strength(line, contours) >= params.salience]
     strokes = smooth(strokes, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0)
-    pen = [_tapered(stroke, params.width_px * scale) for stroke in strokes]
+    return _by_hand(strokes, photo, params)
+
+
+def _by_hand(strokes: Sequence[Stroke], photo: Photo, params: PhotosketchParams) -> Sketch:
+    """Strokes drawn with a tapering pen by a hand that misses; how it does depends on the photo alone."""
+    pen = [_tapered(stroke, params.width_px * face_scale(photo.shape)) for stroke in strokes]
     digest = hashlib.sha256(photo.tobytes()).digest()
     hand = DeformParams(params.misalignment_px, 48, 2, 0, 1, 0, 0.15)  # ours: wavelength, overshoot, width jitter
     return render(deform(pen, hand, np.random.default_rng(int.from_bytes(digest[:8], "big")), photo.shape), photo.shape)
