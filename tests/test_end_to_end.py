@@ -82,7 +82,7 @@ def test_metrics_and_report_are_there(checkout: Path) -> None:
     assert metrics["test"]["isn_true"]["canny_hed"]["n"] > 0
     assert metrics["test"]["isn_true"]["canny_hed"]["fid"] is None or "fid, kid" not in metrics["not_computed"]
     index = json.loads((checkout / "data/packed/test/index.json").read_text())
-    assert index["made_with"]["hed"]["method"] == "soft"
+    assert index["made_with"]["hed"]["method"] == "own"
     assert index["made_with"]["sketch/photosketch"]["style"]["method"] == "contour"
     page = (checkout / "data/report/index.html").read_text()
     assert "data:image/png;base64" in page
