@@ -27,6 +27,7 @@ from pipeline.strokes import render
 from pipeline.training import isn, joint, scn
 from pipeline.training.data import Batches
 from pipeline.training.gan import make_generator
+from pipeline.training.stage import sketch_layers
 
 SIZE, FACES, CHAIN_FACES = 256, 8, 48
 BARS_MS = {"xdog": 2.0, "photocopy": 4.0, "canny": 1.0, "fdog": 60.0, "hed (own)": 45.0, "simplify (classical)": 40.0}
@@ -135,7 +136,7 @@ def train_rows(data: Path) -> list[tuple[str, str, float]]:
         "isn": isn.Isn(fabric, isn_params),
         "joint": joint.Joint(fabric, scn_params, isn_params, joint_params),
     }
-    batches = Batches(split, scn_params.styles, scn_params.batch, scn_params.augment, 0)
+    batches = Batches(split, sketch_layers(scn_params), scn_params.batch, scn_params.augment, 0)
     rows = []
     for name, trainer in trainers.items():
         trainer.set_progress(0.0)

@@ -3,8 +3,11 @@
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.blocks import init_weights, with_spectral_norm
+
+Activations = list[list[Tensor]]  # of each scale, of each layer
 
 
 class SnPatchDiscriminator(nn.Module):
@@ -28,3 +31,20 @@ class SnPatchDiscriminator(nn.Module):
             x = layer(x)
             activations.append(x)
         return activations
+
+
+class MultiScaleDiscriminator(nn.Module):
+    """The same at several scales of the image (Wang et al. 2018), each half the one before; 1: the paper's.
+
+    (N, in_channels, H, W) -> for each scale the six activation maps of its own SN-PatchGAN.
+    """
+
+    def __init__(self, in_channels: int, width: int, scales: int) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(SnPatchDiscriminator(in_channels, width) for _ in range(scales))
+
+    def forward(self, x: Tensor) -> Activations:
+        maps = []
+        for i, scale in enumerate(self.scales):
+            maps.append(scale(F.avg_pool2d(x, 2**i) if i else x))
+        return maps

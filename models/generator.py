@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.blocks import UPSAMPLINGS, ResidualBlock, init_weights, normalised, with_spectral_norm
+from models.unet_mru import UnetMruGenerator
 
 
 class ResnetGenerator(nn.Module):
@@ -37,7 +38,7 @@ class ResnetGenerator(nn.Module):
         return torch.sigmoid(self.head(torch.cat([y, full], 1)))
 
 
-GENERATORS: dict[str, Callable[..., nn.Module]] = {"resnet": ResnetGenerator}
+GENERATORS: dict[str, Callable[..., nn.Module]] = {"resnet": ResnetGenerator, "unet_mru": UnetMruGenerator}
 
 
 def build_generator(

@@ -1,6 +1,7 @@
 """The losses of the paper, Eq. 2-10. Every function returns a scalar mean, so weights do not depend on size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,6 +16,31 @@ def lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 def lsgan_generator(fake: Tensor) -> Tensor:
     """Eq. 3, min over G, with label c = 1."""
     return 0.5 * (fake - 1).square().mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Hinge loss, min over D (Lim and Ye 2017): the loss SN-PatchGAN came with."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """Hinge loss, min over G."""
+    return -fake.mean()
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """What D and G minimise, and the verdict above which D takes an image for real."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+    border: float
+
+
+ADVERSARIAL = {
+    "lsgan": Adversarial(lsgan_discriminator, lsgan_generator, 0.5),  # the paper's
+    "hinge": Adversarial(hinge_discriminator, hinge_generator, 0.0),
+}
 
 
 def calibration(real: Sequence[Sequence[Tensor]], fake: Sequence[Tensor]) -> Tensor:

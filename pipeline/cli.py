@@ -25,7 +25,8 @@ app.add_typer(weights_app, name="weights")
 Data = Annotated[Path, typer.Option(help="The data folder all stages share.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes to work in; the result does not depend on it.")]
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-Precision = Annotated[str, typer.Option(help="Lightning's name: 32-true, bf16-mixed, 16-mixed.")]
+Precision = Annotated[str, typer.Option(help="Lightning's name: 32-true, bf16-mixed, …; auto: bf16-mixed on a GPU.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile the networks first: minutes once, then faster.")]
 StyleName = Annotated[Literal["xdog", "fdog", "photocopy", "photosketch"], typer.Argument(help="Drawing style.")]
 Out = Annotated[Path, typer.Option(help="Folder to write to; made if missing.")]
 
@@ -105,27 +106,33 @@ def pack(data: Data = DATA, jobs: Jobs = CORES) -> None:
 
 
 @train_app.command("scn")
-def train_scn(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+def train_scn(
+    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
+) -> None:
     """Stroke Calibration Network: human-like sketch to calibrated sketch."""
     from pipeline import params
     from pipeline.training import scn
     from pipeline.training.stage import Device
 
-    scn.run(params.load(scn.ScnParams, "train_scn"), data, Device(device, precision))
+    scn.run(params.load(scn.ScnParams, "train_scn"), data, Device(device, precision, compile))
 
 
 @train_app.command("isn")
-def train_isn(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+def train_isn(
+    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
+) -> None:
     """Image Synthesis Network: calibrated sketch to photo."""
     from pipeline import params
     from pipeline.training import isn
     from pipeline.training.stage import Device
 
-    isn.run(params.load(isn.IsnParams, "train_isn"), data, Device(device, precision))
+    isn.run(params.load(isn.IsnParams, "train_isn"), data, Device(device, precision, compile))
 
 
 @train_app.command("joint")
-def train_joint(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+def train_joint(
+    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
+) -> None:
     """Both networks end to end, from their own stages' weights."""
     from pipeline import params
     from pipeline.training import isn, joint, scn
@@ -136,32 +143,38 @@ def train_joint(data: Data = DATA, device: DeviceName = "auto", precision: Preci
         params.load(isn.IsnParams, "train_isn"),
         params.load(joint.JointParams, "train_joint"),
         data,
-        Device(device, precision),
+        Device(device, precision, compile),
     )
 
 
 @train_app.command("edges")
-def train_edges(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+def train_edges(
+    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
+) -> None:
     """The project's own edge detector, on BSDS500."""
     from pipeline import params
     from pipeline.training import edges
     from pipeline.training.stage import Device
 
-    edges.run(params.load(edges.EdgesParams, "train_edges"), data, Device(device, precision))
+    edges.run(params.load(edges.EdgesParams, "train_edges"), data, Device(device, precision, compile))
 
 
 @train_app.command("contours")
-def train_contours(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+def train_contours(
+    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
+) -> None:
     """The project's own contour drawer, on FS2K and BSDS500."""
     from pipeline import params
     from pipeline.training import contours
     from pipeline.training.stage import Device
 
-    contours.run(params.load(contours.ContoursParams, "train_contours"), data, Device(device, precision))
+    contours.run(params.load(contours.ContoursParams, "train_contours"), data, Device(device, precision, compile))
 
 
 @train_app.command("simplifier")
-def train_simplifier(data: Data = DATA, device: DeviceName = "auto", precision: Precision = "32-true") -> None:
+def train_simplifier(
+    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
+) -> None:
     """The project's own simplifier of rough drawings, on drawings made rough."""
     from pipeline import evaluate_simplifier, params, simplify
     from pipeline.training import simplifier
@@ -170,7 +183,7 @@ def train_simplifier(data: Data = DATA, device: DeviceName = "auto", precision: 
     training = params.load(simplifier.SimplifierParams, "train_simplifier")
     tracing = params.load(simplify.SimplifyParams, "simplify")
     drawings = evaluate_simplifier.read_drawings(Path(training.drawings), training.splits, tracing)
-    simplifier.run(training, drawings, data, Device(device, precision))
+    simplifier.run(training, drawings, data, Device(device, precision, compile))
 
 
 @app.command()

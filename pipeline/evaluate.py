@@ -20,11 +20,10 @@ from pipeline.errors import UserError
 from pipeline.images import Photo, console, map_images, new_folder, write_bytes, write_photo
 from pipeline.inference import System, load_system
 from pipeline.manifest import Layout
-from pipeline.packed import Split, read_split, splits
+from pipeline.packed import ARTIST, Split, read_split, splits
 from pipeline.sheets import contact_sheet
 
 Row = dict[str, Any]
-ARTIST = "artist"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from pipeline.errors import UserError
 from pipeline.manifest import Layout
 
+ARTIST = "artist"  # the style of people's own drawings
+
 
 @dataclass(frozen=True)
 class Split:
@@ -29,10 +31,10 @@ def splits(layout: Layout) -> list[str]:
 
 
 def read_split(layout: Layout, split: str) -> Split:
-    """One split, memory-mapped. Raises UserError where it does not exist."""
+    """One split, memory-mapped, writes staying in memory. Raises UserError where it does not exist."""
     folder = layout.packed / split
     if not (folder / "index.json").exists():
         raise UserError(f"{folder}: no such split, there are {splits(layout)}; run: dvc repro pack")
     index = json.loads((folder / "index.json").read_text())
-    layers = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in index["layers"]}
+    layers = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in index["layers"]}
     return Split(index["ids"], layers, hashlib.sha256(json.dumps(index["layers"], sort_keys=True).encode()).hexdigest())

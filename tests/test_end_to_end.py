@@ -19,7 +19,7 @@ TINY = {
     "report": {"faces": 2},
     "evaluate": {"sheet_rows": 2},
 }
-TINY_NET = {"generator": {"width": 4, "blocks": 1}, "discriminator_width": 4}
+TINY_NET = {"generator": {"width": 4, "blocks": 1}, "discriminator": {"width": 4}}
 TINY_SCHEDULE = {"steps": 3, "log_every_steps": 1, "save_every_steps": 2, "sample_every_steps": 3}
 
 

@@ -15,23 +15,25 @@ from pipeline.packed import read_split
 from pipeline.training import isn, joint, scn
 from pipeline.training.checkpoint import CheckpointError, Resume, load_tensors, resume_folder, save_tensors
 from pipeline.training.data import AugmentParams, Batches
-from pipeline.training.gan import GeneratorParams, NetParams, OptimizerParams
+from pipeline.training.gan import AdversarialParams, DiscriminatorParams, GeneratorParams, NetParams, OptimizerParams
 from pipeline.training.loop import ScheduleParams, TrainingStopped, plateaued
 from pipeline.training.stage import Device
 
 CPU = Device("cpu", "32-true")
 SIZE = 64
-NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", "resize", False), 2)
-OPTIMIZER = OptimizerParams(1e-3, 0.1, (0.0, 0.9), 0.5)
+NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", "resize", False), DiscriminatorParams(2, 1))
+OPTIMIZER = OptimizerParams(1e-3, 0.1, (0.0, 0.9), 0.5, 0.0)
+PLAIN = AdversarialParams("lsgan", 0.0, ())
 SCHEDULE = ScheduleParams(6, 0, "calibration", 2, 2, 6)
-STILL = AugmentParams(flip=True, shift_px=8)
+STILL = AugmentParams(flip=True, shift_px=8, angle_deg=0, zoom=0)
 SCN = scn.ScnParams(
-    NetParams(GeneratorParams("resnet", 2, 1, 2, "instance", "transposed", True), 2),
-    scn.ScnLoss(("product", "hed"), scn.ScnWeights(1.0, 10.0)),
+    NetParams(GeneratorParams("resnet", 2, 1, 2, "instance", "transposed", True), DiscriminatorParams(2, 1)),
+    scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(1.0, 10.0)),
     OPTIMIZER,
     SCHEDULE,
     STILL,
     ("xdog",),
+    True,
     2,
     0,
 )
@@ -40,6 +42,7 @@ ISN = isn.IsnParams(
     isn.IsnLoss(
         isn.PerceptualParams("random", ("conv1_1", "conv2_1"), ("conv2_2",)),
         "paper",
+        PLAIN,
         isn.IsnWeights(1.0, 0.1, 0.1, 200.0, 1.0),
     ),
     OPTIMIZER,
@@ -48,7 +51,7 @@ ISN = isn.IsnParams(
     2,
     0,
 )
-JOINT = joint.JointParams(OPTIMIZER, replace(SCHEDULE, plateau_term="isn_l1"), STILL, ("xdog",), 2, 0)
+JOINT = joint.JointParams(OPTIMIZER, replace(SCHEDULE, plateau_term="isn_l1"), STILL, ("xdog",), True, True, 2, 0)
 
 
 @pytest.fixture
@@ -175,13 +178,13 @@ def test_sigterm_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_batches_are_a_function_of_seed_and_step(data: Path) -> None:
     split = read_split(Layout(data), "train")
-    one, two = (Batches(split, ("xdog",), 3, STILL, 7) for _ in range(2))
+    one, two = (Batches(split, ("sketch/xdog",), 3, STILL, 7) for _ in range(2))
     for key, value in one(5).items():
         assert torch.equal(value, two(5)[key])
         assert value.min() >= 0
         assert value.max() <= 1
     assert not torch.equal(one(5)["photo"], one(6)["photo"])
-    still = Batches(split, ("xdog",), 3, AugmentParams(False, 0), 7)(0)
+    still = Batches(split, ("sketch/xdog",), 3, AugmentParams(False, 0, 0, 0), 7)(0)
     seen = {tuple(image.flatten()[:9].tolist()) for image in still["photo"]}
     assert len(seen) == 3, "every face once before any twice"
 
@@ -189,14 +192,14 @@ def test_batches_are_a_function_of_seed_and_step(data: Path) -> None:
 def test_layers_of_a_face_move_together(data: Path) -> None:
     split = read_split(Layout(data), "train")
     layers = dict(split.layers) | {"canny": split.layers["hed"], "sketch/xdog": 255 - np.array(split.layers["hed"])}
-    batch = Batches(replace(split, layers=layers), ("xdog",), 4, AugmentParams(True, 40), 0)(3)
+    batch = Batches(replace(split, layers=layers), ("sketch/xdog",), 4, AugmentParams(True, 40, 0, 0), 0)(3)
     assert torch.equal(batch["canny"], batch["hed"])
     torch.testing.assert_close(batch["sketch"], batch["hed"])
 
 
 def test_unpacked_style_is_named(data: Path) -> None:
     with pytest.raises(UserError, match="fdog"):
-        Batches(read_split(Layout(data), "train"), ("fdog",), 1, STILL, 0)
+        Batches(read_split(Layout(data), "train"), ("sketch/fdog",), 1, STILL, 0)
 
 
 @pytest.mark.parametrize(

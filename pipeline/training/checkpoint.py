@@ -95,16 +95,28 @@ class Resume:
     """The state of one unfinished run."""
 
     folder: Path
+    writes: bool = True  # of several processes the first alone does
 
     @property
     def file(self) -> Path:
         return self.folder / "state.safetensors"
 
     def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-        save_tensors(self.file, tensors, about)
+        """Replace the state, in one piece. Raises UserError for a tensor that is not finite: the state stays."""
+        bad = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
+        if bad:
+            raise UserError(f"training: {bad[0]} is not finite at step {about['step']}; the last state stays")
+        if self.writes:
+            save_tensors(self.file, tensors, about)
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         return load_tensors(self.file) if self.file.exists() else None
+
+
+def resume_path(key: str) -> Path:
+    """Where the state of a run lies."""
+    root = Path(os.environ.get("CALI_SKETCH_CACHE") or Path.home() / ".cache" / "cali-sketch")
+    return root / "resume" / key
 
 
 @contextmanager
@@ -113,8 +125,7 @@ def resume_folder(key: str) -> Iterator[Resume]:
 
     Raises UserError where another process trains the very same run.
     """
-    root = Path(os.environ.get("CALI_SKETCH_CACHE") or Path.home() / ".cache" / "cali-sketch")
-    folder = root / "resume" / key
+    folder = resume_path(key)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:

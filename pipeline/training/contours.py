@@ -158,4 +158,7 @@ def run(params: ContoursParams, data: Path, device: Device) -> None:
         return Supervised(fabric, net, params.optimizer, partial(losses, params=params.loss), columns)
 
     target = Layout(data).trained("contours")
-    train(Run("contours", params.schedule, params.seed, batches, shown_batch, build, key, header, target), device)
+    train(
+        Run("contours", params.schedule, params.seed, lambda _: batches, shown_batch, build, key, header, target),
+        device,
+    )

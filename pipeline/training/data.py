@@ -1,17 +1,25 @@
 """Batches out of packed data, augmented; what a step sees depends on (seed, step) alone."""
 
+import os
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
+from models.diffaugment import NOISE
 from pipeline.errors import UserError
 from pipeline.packed import Split
 from pipeline.training.augment import turn
 
 Batch = dict[str, Tensor]
+LAYERS = ("photo", "canny", "hed", "product")
+RESIDENT_SHARE = 0.4  # ours: of the device's free memory that the data may take
 
 
 @dataclass(frozen=True)
@@ -20,53 +28,148 @@ class AugmentParams:
 
     flip: bool
     shift_px: int  # at 256: crops are displaced by up to this much, the border reflected
+    angle_deg: float  # turned by up to this much either way
+    zoom: float  # enlarged or shrunk by up to this share
 
 
-@dataclass(frozen=True)
 class Batches:
-    """Step number -> batch of float32 tensors (N, C, H, W) in [0, 1]; strokes and edges 1 = ink.
+    """Step number -> batch of float32 tensors (N, C, H, W) in [0, 1] on `device`; strokes and edges 1 = ink.
 
-    Keys: photo, canny, hed, product (= Canny ⊙ HED) and, where `styles` names any, sketch: a style drawn
-    anew for every sample. Every face comes once before any comes twice.
+    Keys: photo, canny, hed, product (= Canny ⊙ HED), noise (N, 7) for the augmentation of what D sees and, where
+    `sketches` names any layers, sketch: one of them drawn anew for every sample. Every face comes once before any
+    comes twice. Data that fits the device lies there whole and is cut there; data that does not is read from disk,
+    cut and sent on.
     """
 
-    split: Split
-    styles: tuple[str, ...]
-    batch: int
-    augment: AugmentParams
-    seed: int
-
-    def __post_init__(self) -> None:
-        unknown = [style for style in self.styles if f"sketch/{style}" not in self.split.layers]
+    def __init__(
+        self,
+        split: Split,
+        sketches: tuple[str, ...],
+        batch: int,
+        augment: AugmentParams,
+        seed: int,
+        device: torch.device | None = None,
+        part: tuple[int, int] = (0, 1),
+    ) -> None:
+        """`sketches`: layers such as "sketch/xdog"; `part`: which of how many processes shares the batch."""
+        unknown = [name for name in sketches if name not in split.layers]
         if unknown:
-            raise UserError(f"training styles {unknown} are not packed; see pack.styles, then: dvc repro pack")
+            raise UserError(f"training: layers {unknown} are not packed; see pack.styles, then: dvc repro pack")
+        if batch % part[1]:
+            raise UserError(f"training: a batch of {batch} cannot be shared by {part[1]} processes alike")
+        self.batch, self.seed, self.augment, self.faces = batch, seed, augment, len(split.ids)
+        self.device = device or torch.device("cpu")
+        self.sketches, self.size, self.part = sketches, split.layers["photo"].shape[1], part
+        layers = {name: torch.from_numpy(split.layers[name]) for name in (*LAYERS, *sketches)}
+        at = self.device if fits(sum(layer.nbytes for layer in layers.values()), self.device) else torch.device("cpu")
+        self.layers = {name: layer.to(at) for name, layer in layers.items()}
+        self.at = at
 
     def __call__(self, step: int) -> Batch:
         rng = np.random.default_rng([self.seed, step])
-        samples = [self._sample(rng, step * self.batch + i) for i in range(self.batch)]
-        batch = {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
-        tensors = {key: value.permute(0, 3, 1, 2).float() / 255 for key, value in batch.items()}
-        if self.styles:
-            tensors["sketch"] = 1 - tensors["sketch"]
-        return tensors
+        mine = slice(self.part[0], None, self.part[1])
+        draws = [self._draw(rng, step * self.batch + i) for i in range(self.batch)][mine]
+        noise = torch.from_numpy(rng.random((self.batch, NOISE), np.float32)[mine].copy())
+        warps = torch.from_numpy(self._warps(rng)[mine].copy())
+        table = sent(torch.tensor(draws), self.at)
+        face, style, rows, columns = table[:, 0], [draw[1] for draw in draws], *self._grid(*table[:, 2:].T)
+        batch = {name: _cut(self.layers[name], face, rows, columns) for name in LAYERS}
+        if self.sketches:
+            batch["sketch"] = 1 - self._sketch(style, face, rows, columns)
+        if self.augment.angle_deg or self.augment.zoom:
+            batch = _warped(batch, sent(warps, self.at))
+        return {name: sent(value, self.device) for name, value in (batch | {"noise": noise}).items()}
 
-    def _sample(self, rng: np.random.Generator, count: int) -> dict[str, NDArray[np.uint8]]:
-        index = turn(self.seed, count, len(self.split.ids))
-        layers = {name: self.split.layers[name][index] for name in ("photo", "canny", "hed", "product")}
-        if self.styles:
-            style = self.styles[rng.integers(len(self.styles))]
-            layers["sketch"] = self.split.layers[f"sketch/{style}"][index]
-        size = layers["photo"].shape[0]
-        reach = round(self.augment.shift_px * size / 256)
-        dy, dx = (int(v) for v in rng.integers(0, 2 * reach + 1, 2))
+    def _draw(self, rng: np.random.Generator, count: int) -> tuple[int, int, int, int, int]:
+        """Face, style, shift down and right, flip."""
+        style = int(rng.integers(len(self.sketches))) if self.sketches else 0
+        reach = self._reach()
+        dy, dx = (int(v) - reach for v in rng.integers(0, 2 * reach + 1, 2))
         flip = self.augment.flip and rng.random() < 0.5
-        return {name: _moved(image, reach, dy, dx, bool(flip)) for name, image in layers.items()}
+        return turn(self.seed, count, self.faces), style, dy, dx, int(flip)
+
+    def _warps(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Turn and zoom about the middle, (N, 2, 3), as affine_grid takes them."""
+        angle, zoom = rng.uniform(-1, 1, (2, self.batch))
+        turn_by = np.exp(1j * np.deg2rad(self.augment.angle_deg * angle)) * (1 + self.augment.zoom) ** -zoom
+        zero = np.zeros(self.batch)
+        rows = [[turn_by.real, -turn_by.imag, zero], [turn_by.imag, turn_by.real, zero]]
+        return np.moveaxis(np.array(rows, np.float32), 2, 0)
+
+    def _reach(self) -> int:
+        return round(self.augment.shift_px * self.size / 256)
+
+    def _grid(self, dy: Tensor, dx: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows and columns of the source, (N, S) each: displaced, flipped, reflected at the border."""
+        along = torch.arange(self.size, device=self.at).expand(len(dy), -1)
+        across = torch.where(flip[:, None] > 0, self.size - 1 - along, along)
+        return _reflected(along + dy[:, None], self.size), _reflected(across + dx[:, None], self.size)
+
+    def _sketch(self, styles: list[int], face: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        sketch = torch.empty(len(styles), 1, self.size, self.size, device=self.at)
+        for style in sorted(set(styles)):
+            of = sent(torch.tensor([i for i, s in enumerate(styles) if s == style]), self.at)
+            sketch[of] = _cut(self.layers[self.sketches[style]], face[of], rows[of], columns[of])
+        return sketch
 
 
-def _moved(image: NDArray[np.uint8], reach: int, dy: int, dx: int, flip: bool) -> NDArray[np.uint8]:
-    """(H, W[, C]) -> (H, W, C): reflected by `reach` px at the border, cropped at (dy, dx), flipped."""
-    h, w = image.shape[:2]
-    image = image.reshape(h, w, -1)
-    padded = np.pad(image, ((reach, reach), (reach, reach), (0, 0)), mode="reflect")
-    cut = padded[dy : dy + h, dx : dx + w]
-    return np.ascontiguousarray(cut[:, ::-1] if flip else cut)
+def _reflected(index: Tensor, size: int) -> Tensor:
+    index = index.abs()
+    return torch.where(index < size, index, 2 * (size - 1) - index)
+
+
+def _cut(layer: Tensor, face: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """uint8 (faces, S, S[, C]) -> float32 (N, C, S, S) in [0, 1]."""
+    pixels = layer[face[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return pixels.reshape(*pixels.shape[:3], -1).permute(0, 3, 1, 2).float() / 255
+
+
+def _warped(batch: Batch, warps: Tensor) -> Batch:
+    """All layers of a sample alike, the border reflected."""
+    layers = torch.cat(list(batch.values()), 1)
+    grid = F.affine_grid(warps, list(layers.shape), align_corners=False)
+    moved = F.grid_sample(layers, grid, "bicubic", "reflection", align_corners=False).clamp(0, 1)
+    return dict(zip(batch, moved.split([layer.shape[1] for layer in batch.values()], 1), strict=True))
+
+
+def fits(nbytes: int, device: torch.device) -> bool:
+    """Whether so much data may lie on the device."""
+    return device.type == "cuda" and nbytes < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """To the device without waiting for it."""
+    if tensor.device == device or device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+class Ahead:
+    """Batches made by threads before they are asked for: `depth` steps ahead on as many threads.
+
+    Same batches in the same order. As a context it ends its threads.
+    """
+
+    def __init__(self, batches: Callable[[int], Batch], depth: int) -> None:
+        self.batches, self.depth = batches, depth
+        self.pool = ThreadPoolExecutor(depth, "batches")
+        self.coming: deque[tuple[int, Future[Batch]]] = deque()
+
+    def __call__(self, step: int) -> Batch:
+        if self.coming and self.coming[0][0] != step:
+            self.coming.clear()
+        while len(self.coming) <= self.depth:
+            due = self.coming[-1][0] + 1 if self.coming else step
+            self.coming.append((due, self.pool.submit(self.batches, due)))
+        return self.coming.popleft()[1].result()
+
+    def __enter__(self) -> "Ahead":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+def readers(device: torch.device) -> int:
+    """Threads that keep a device fed: on the CPU one, as the step itself takes all cores."""
+    return min(8, os.cpu_count() or 1) if device.type == "cuda" else 1

@@ -113,4 +113,4 @@ def run(params: EdgesParams, data: Path, device: Device) -> None:
         net = EdgeNet(params.net.widths, params.net.side)
         return Supervised(fabric, net, params.optimizer, partial(losses, params=params.loss), columns)
 
-    train(Run("edges", params.schedule, params.seed, batches, shown, build, key, header, target), device)
+    train(Run("edges", params.schedule, params.seed, lambda _: batches, shown, build, key, header, target), device)

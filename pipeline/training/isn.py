@@ -10,11 +10,11 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from models.losses import TV, l1, lsgan_generator, perceptual, style
+from models.losses import TV, l1, perceptual, style
 from models.vgg import vgg19_random
 from pipeline import weights
 from pipeline.training.data import AugmentParams, Batch
-from pipeline.training.gan import Gan, NetParams, OptimizerParams
+from pipeline.training.gan import AdversarialParams, Gan, NetParams, OptimizerParams
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.stage import Device, train_stage, weighted_sum
 
@@ -47,6 +47,7 @@ class IsnLoss:
 
     perceptual: PerceptualParams
     tv: Literal["paper", "anisotropic"]
+    adversarial: AdversarialParams
     weights: IsnWeights
 
 
@@ -73,7 +74,7 @@ class Isn:
     """P = G2(R), Eq. 5, with the terms of Eq. 6."""
 
     def __init__(self, fabric: Fabric, params: IsnParams) -> None:
-        self.gan = Gan(fabric, params.net, params.optimizer, CHANNELS)
+        self.gan = Gan(fabric, params.net, params.optimizer, params.loss.adversarial, CHANNELS)
         self.loss = params.loss
         chosen = params.loss.perceptual
         self.vgg = fabric.to_device(VGGS[chosen.net](last=max(chosen.layers + chosen.style_layers)))
@@ -84,27 +85,34 @@ class Isn:
         terms = self.terms(photo, batch)
         self.gan.g_optimizer.zero_grad(set_to_none=True)
         self.gan.fabric.backward(self.total(terms))
-        self.gan.g_optimizer.step()
+        self.gan.update_generator()
         return {key: value.detach() for key, value in terms.items()} | judged
 
     def discriminate(self, photo: Tensor, batch: Batch) -> dict[str, Tensor]:
-        return self.gan.update_discriminator([batch["photo"]], photo)
+        return self.gan.update_discriminator([batch["photo"]], photo, batch["noise"])
 
     def terms(self, photo: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The unweighted terms of G2."""
         with torch.no_grad():
-            real = self.vgg(batch["photo"])
-        fake = self.vgg(photo)
+            real = self._features(batch["photo"])
+        fake = self._features(photo)
         return {
             "l1": l1(batch["photo"], photo),
-            "adversarial": lsgan_generator(self.gan.judge(photo)[-1]),
+            "adversarial": self.gan.fooling(self.gan.judge(photo, batch["noise"])),
             "perceptual": perceptual(real, fake, self.loss.perceptual.layers),
             "style": style(real, fake, self.loss.perceptual.style_layers),
             "tv": TV[self.loss.tv](photo),
         }
 
+    def _features(self, photo: Tensor) -> dict[str, Tensor]:
+        with self.gan.fabric.autocast():
+            return self.vgg(photo)
+
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         return weighted_sum(terms, self.loss.weights)
+
+    def nets(self) -> list[nn.Module]:
+        return [*self.gan.nets(), self.vgg]
 
     def set_progress(self, share: float) -> float:
         return self.gan.set_progress(share)
@@ -120,9 +128,9 @@ class Isn:
 
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
-        return {"canny x hed": batch["product"], "generated": self.gan.g(batch["product"]), "photo": batch["photo"]}
+        return {"canny x hed": batch["product"], "generated": self.gan.shown(batch["product"]), "photo": batch["photo"]}
 
 
 def run(params: IsnParams, data: Path, device: Device) -> None:
     """Train ISN alone: data/packed -> data/trained/isn."""
-    train_stage("isn", params, (), data, device, lambda fabric: Isn(fabric, params))
+    train_stage("isn", params, None, data, device, lambda fabric: Isn(fabric, params))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lightning.fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.manifest import Layout
 from pipeline.training.checkpoint import load_tensors
@@ -24,7 +24,9 @@ class JointParams:
     optimizer: OptimizerParams
     schedule: ScheduleParams
     augment: AugmentParams
-    styles: tuple[str, ...]
+    styles: tuple[str, ...]  # as of train_scn
+    deformed: bool
+    isn_to_scn: bool  # the photo's loss reaches G1 too; else it learns from its own alone
     batch: int
     seed: int
 
@@ -33,21 +35,25 @@ class Joint:
     """P = G2(G1(S)) with both networks' losses and discriminators."""
 
     def __init__(self, fabric: Fabric, scn: ScnParams, isn: IsnParams, params: JointParams) -> None:
+        self.end_to_end = params.isn_to_scn
         self.scn = Scn(fabric, replace(scn, optimizer=params.optimizer))
         self.isn = Isn(fabric, replace(isn, optimizer=params.optimizer))
         self.parts: dict[str, Scn | Isn] = {"scn": self.scn, "isn": self.isn}
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         refined = self.scn.gan.g(batch["sketch"])
-        photo = self.isn.gan.g(refined)
+        photo = self.isn.gan.g(refined if self.end_to_end else refined.detach())
         judged = {"scn": self.scn.discriminate(refined, batch), "isn": self.isn.discriminate(photo, batch)}
         terms = {"scn": self.scn.terms(refined, batch), "isn": self.isn.terms(photo, batch)}
         for part in self.parts.values():
             part.gan.g_optimizer.zero_grad(set_to_none=True)
         self.scn.gan.fabric.backward(self.scn.total(terms["scn"]) + self.isn.total(terms["isn"]))
         for part in self.parts.values():
-            part.gan.g_optimizer.step()
+            part.gan.update_generator()
         return {f"{n}_{k}": v.detach() for rows in (terms, judged) for n, row in rows.items() for k, v in row.items()}
+
+    def nets(self) -> list[nn.Module]:
+        return [net for part in self.parts.values() for net in part.nets()]
 
     def set_progress(self, share: float) -> float:
         self.isn.set_progress(share)
@@ -65,9 +71,9 @@ class Joint:
 
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
-        refined = self.scn.gan.g(batch["sketch"])
+        refined = self.scn.gan.shown(batch["sketch"])
         columns = {"sketch": 1 - batch["sketch"], "refined": refined}
-        return columns | {"generated": self.isn.gan.g(refined), "photo": batch["photo"]}
+        return columns | {"generated": self.isn.gan.shown(refined), "photo": batch["photo"]}
 
 
 def run(scn: ScnParams, isn: IsnParams, params: JointParams, data: Path, device: Device) -> None:
@@ -81,4 +87,4 @@ def run(scn: ScnParams, isn: IsnParams, params: JointParams, data: Path, device:
         return joint
 
     about = {"scn": scn, "isn": isn}
-    train_stage("joint", params, params.styles, data, device, build, about, starts)
+    train_stage("joint", params, params, data, device, build, about, starts)

@@ -81,7 +81,7 @@ def fit(
                 show(step, history[-1], counted / (time.monotonic() - started))
             if step % schedule.save_every_steps == 0 or asked():
                 sums_so_far = {f"sums/{key}": value for key, value in sums.items()}
-                resume.save(trainer.state() | sums_so_far, {"step": step, "history": history})
+                resume.save(sums_so_far | trainer.state(), {"step": step, "history": history})
             if step % schedule.sample_every_steps == 0 or step == schedule.steps:
                 sample(step)
             if asked() and step < schedule.steps:

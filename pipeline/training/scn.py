@@ -1,16 +1,16 @@
 """Stage train_scn: the Stroke Calibration Network, human-like sketch -> calibrated sketch (Section 3.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
-from models.losses import calibration, lsgan_generator
+from models.losses import calibration
 from pipeline.training.data import AugmentParams, Batch
-from pipeline.training.gan import Gan, NetParams, OptimizerParams
+from pipeline.training.gan import AdversarialParams, Gan, NetParams, OptimizerParams
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.stage import Device, train_stage, weighted_sum
 
@@ -30,6 +30,7 @@ class ScnLoss:
     """Which edges are E_gt, and the λ's."""
 
     targets: tuple[str, ...]  # of canny, hed, product (= Canny ⊙ HED); Table 2's ablation
+    adversarial: AdversarialParams
     weights: ScnWeights
 
 
@@ -42,7 +43,8 @@ class ScnParams:
     optimizer: OptimizerParams
     schedule: ScheduleParams
     augment: AugmentParams
-    styles: tuple[str, ...]
+    styles: tuple[str, ...]  # drawn from; "artist": people's drawings, where the data has them
+    deformed: bool  # as an unpractised hand draws them, or as simplified
     batch: int
     seed: int
 
@@ -51,7 +53,7 @@ class Scn:
     """R = G1(S), Eq. 1, with the terms of Eq. 4."""
 
     def __init__(self, fabric: Fabric, params: ScnParams) -> None:
-        self.gan = Gan(fabric, params.net, params.optimizer, CHANNELS)
+        self.gan = Gan(fabric, params.net, params.optimizer, params.loss.adversarial, CHANNELS)
         self.loss = params.loss
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
@@ -60,22 +62,25 @@ class Scn:
         terms = self.terms(refined, batch)
         self.gan.g_optimizer.zero_grad(set_to_none=True)
         self.gan.fabric.backward(self.total(terms))
-        self.gan.g_optimizer.step()
+        self.gan.update_generator()
         return {key: value.detach() for key, value in terms.items()} | judged
 
     def discriminate(self, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
-        return self.gan.update_discriminator([batch[name] for name in self.loss.targets], refined)
+        return self.gan.update_discriminator([batch[name] for name in self.loss.targets], refined, batch["noise"])
 
     def terms(self, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The unweighted terms of G1."""
         targets = torch.cat([batch[name] for name in self.loss.targets])
-        stacked = self.gan.judge_real(targets)
-        real = [[layer[i : i + len(refined)] for layer in stacked] for i in range(0, len(targets), len(refined))]
-        fake = self.gan.judge(refined)
-        return {"adversarial": lsgan_generator(fake[-1]), "calibration": calibration(real, fake)}
+        stacked = self.gan.judge_real(targets, batch["noise"])
+        fake = self.gan.judge(refined, batch["noise"])
+        matched = [calibration(_by_target(a, len(refined)), b) for a, b in zip(stacked, fake, strict=True)]
+        return {"adversarial": self.gan.fooling(fake), "calibration": torch.stack(matched).sum()}
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         return weighted_sum(terms, self.loss.weights)
+
+    def nets(self) -> list[nn.Module]:
+        return self.gan.nets()
 
     def set_progress(self, share: float) -> float:
         return self.gan.set_progress(share)
@@ -91,9 +96,18 @@ class Scn:
 
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
-        return {"sketch": 1 - batch["sketch"], "canny x hed": batch["product"], "refined": self.gan.g(batch["sketch"])}
+        return {
+            "sketch": 1 - batch["sketch"],
+            "canny x hed": batch["product"],
+            "refined": self.gan.shown(batch["sketch"]),
+        }
+
+
+def _by_target(maps: Sequence[Tensor], count: int) -> list[list[Tensor]]:
+    """Maps of all targets in one batch -> for each target its own."""
+    return [[layer[i : i + count] for layer in maps] for i in range(0, len(maps[0]), count)]
 
 
 def run(params: ScnParams, data: Path, device: Device) -> None:
     """Train SCN alone: data/packed -> data/trained/scn."""
-    train_stage("scn", params, params.styles, data, device, lambda fabric: Scn(fabric, params))
+    train_stage("scn", params, params, data, device, lambda fabric: Scn(fabric, params))

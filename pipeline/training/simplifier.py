@@ -149,4 +149,4 @@ def run(params: SimplifierParams, drawings: Sequence[Drawing], data: Path, devic
         return Supervised(fabric, net, params.optimizer, partial(losses, params=params.loss), columns)
 
     pairs = RoughPairs(drawings, params, params.seed)
-    train(Run("simplifier", params.schedule, params.seed, pairs, shown, build, key, header, target), device)
+    train(Run("simplifier", params.schedule, params.seed, lambda _: pairs, shown, build, key, header, target), device)

@@ -1,33 +1,64 @@
 """What the three training stages share: data in, device, resume, weights and history out."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.images import Photo, new_folder, write_photo
 from pipeline.manifest import Layout
-from pipeline.packed import read_split
+from pipeline.packed import ARTIST, Split, read_split
 from pipeline.sheets import contact_sheet
-from pipeline.training.checkpoint import resume_folder, run_key, save_tensors, training_code
-from pipeline.training.data import AugmentParams, Batch, Batches
-from pipeline.training.loop import ScheduleParams, Trainer, fit, write_history
+from pipeline.training.checkpoint import Resume, resume_folder, resume_path, run_key, save_tensors, training_code
+from pipeline.training.data import Ahead, AugmentParams, Batch, Batches, readers, sent
+from pipeline.training.loop import Row, ScheduleParams, Trainer, fit, write_history
 
 SHEET_FACES = 8
-STILL = AugmentParams(flip=False, shift_px=0)
+STILL = AugmentParams(flip=False, shift_px=0, angle_deg=0, zoom=0)
 
 
 @dataclass(frozen=True)
 class Device:
-    """How fast, never what: `device` as Lightning names accelerators (auto, cpu, cuda), `precision` likewise."""
+    """How fast, never what: `device` as Lightning names accelerators (auto, cpu, cuda), `precision` likewise.
+
+    Under torchrun every process takes one device, or on the CPU its share of the work.
+    """
 
     device: str
-    precision: str  # "32-true", "bf16-mixed", ...
+    precision: str  # "32-true", "bf16-mixed", ...; auto: bf16-mixed on the GPU
+    compile: bool = False
+
+    def fabric(self) -> Fabric:
+        """The launched Fabric of this process."""
+        cuda = self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
+        precision = ("bf16-mixed" if cuda else "32-true") if self.precision == "auto" else self.precision
+        here, all_of_them = (int(os.environ.get(key, 1)) for key in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+        fabric = Fabric(
+            accelerator=self.device,
+            devices=here,
+            num_nodes=all_of_them // here,
+            strategy="ddp" if all_of_them > 1 else "auto",
+            precision=precision,  # type: ignore[arg-type]
+        )
+        fabric.launch()
+        return fabric
+
+
+class SketchParams(Protocol):
+    """Which sketches a stage learns from."""
+
+    @property
+    def styles(self) -> tuple[str, ...]: ...
+    @property
+    def deformed(self) -> bool: ...
 
 
 class StageParams(Protocol):
@@ -48,6 +79,7 @@ class StageTrainer(Trainer, Protocol):
 
     def weights(self) -> dict[str, Tensor]: ...
     def show(self, batch: Batch) -> dict[str, Tensor]: ...
+    def nets(self) -> list[nn.Module]: ...
 
 
 @dataclass(frozen=True)
@@ -57,7 +89,7 @@ class Run:
     name: str
     schedule: ScheduleParams
     seed: int
-    batches: Callable[[int], Batch]
+    batches: Callable[[Fabric], Callable[[int], Batch]]
     shown: Batch  # on the sample sheets
     build: Callable[[Fabric], StageTrainer]
     key: str  # of all that decides the result
@@ -66,31 +98,56 @@ class Run:
 
 
 def train(run: Run, device: Device) -> None:
-    """Train, resuming where a killed run stopped: -> FOLDER/weights.safetensors, history.csv, samples/."""
-    fabric = Fabric(accelerator=device.device, devices=1, precision=device.precision)  # type: ignore[arg-type]
+    """Train, resuming where a killed run stopped: -> FOLDER/weights.safetensors, history.csv, samples/.
+
+    Of several processes the first alone writes.
+    """
+    fabric = device.fabric()
     torch.manual_seed(run.seed)
-    with resume_folder(run.key) as resume:
+    with _state_of(run.key, fabric) as resume:
         trainer, shown = run.build(fabric), fabric.to_device(run.shown)
-        history = fit(
-            trainer,
-            lambda step: fabric.to_device(run.batches(step)),
-            run.schedule,
-            resume,
-            lambda step: write_photo(resume.folder / "samples" / f"{step:06d}.png", sample_sheet(trainer, shown)),
-            f"train {run.name}",
-        )
-        with new_folder(run.folder) as folder:
-            save_tensors(folder / "weights.safetensors", trainer.weights(), run.header)
-            write_history(folder / "history.csv", history)
-            (folder / "samples").mkdir()
-            for sheet in sorted((resume.folder / "samples").glob("*.png")):
-                (folder / "samples" / sheet.name).write_bytes(sheet.read_bytes())
+        if device.compile:
+            for net in trainer.nets():
+                net.compile(dynamic=False)
+        made = run.batches(fabric)
+
+        def load(step: int) -> Batch:
+            return {name: sent(value, fabric.device) for name, value in made(step).items()}
+
+        def sample(step: int) -> None:
+            if fabric.is_global_zero:
+                write_photo(resume.folder / "samples" / f"{step:06d}.png", sample_sheet(trainer, shown))
+
+        with Ahead(load, readers(fabric.device)) as batches:
+            history = fit(trainer, batches, run.schedule, resume, sample, f"train {run.name}")
+        if fabric.is_global_zero:
+            _keep(run, trainer, history, resume)
+
+
+@contextmanager
+def _state_of(key: str, fabric: Fabric) -> Iterator[Resume]:
+    """The run's state, which the first process holds for all."""
+    with ExitStack() as stack:
+        if fabric.is_global_zero:
+            resume = stack.enter_context(resume_folder(key))
+        fabric.barrier()
+        yield resume if fabric.is_global_zero else Resume(resume_path(key), writes=False)
+        fabric.barrier()
+
+
+def _keep(run: Run, trainer: StageTrainer, history: list[Row], resume: Resume) -> None:
+    with new_folder(run.folder) as folder:
+        save_tensors(folder / "weights.safetensors", trainer.weights(), run.header)
+        write_history(folder / "history.csv", history)
+        (folder / "samples").mkdir()
+        for sheet in sorted((resume.folder / "samples").glob("*.png")):
+            (folder / "samples" / sheet.name).write_bytes(sheet.read_bytes())
 
 
 def train_stage(
     name: str,
     params: StageParams,
-    styles: tuple[str, ...],
+    sketches: SketchParams | None,
     data: Path,
     device: Device,
     build: Callable[[Fabric], StageTrainer],
@@ -99,11 +156,11 @@ def train_stage(
 ) -> None:
     """A stage on the packed data: -> data/trained/NAME.
 
-    `about`: the params of other sections that matter; `starts`: the weights it begins with; `styles`: of the
-    sketches it learns from. The weights' header holds the params.
+    `about`: the params of other sections that matter; `starts`: the weights it begins with; `sketches`: those it
+    learns from. The weights' header holds the params.
     """
     layout = Layout(data)
-    split = read_split(layout, "train")
+    split, drawn = read_split(layout, "train"), sketch_layers(sketches)
     sections = {name: params, **(about or {})}
     header = {
         "stage": name,
@@ -114,14 +171,27 @@ def train_stage(
         name,
         params.schedule,
         params.seed,
-        Batches(split, styles, params.batch, params.augment, params.seed),
-        Batches(read_split(layout, "test"), styles, SHEET_FACES, STILL, 0)(0),
+        partial(_batches, split, drawn, params),
+        Batches(read_split(layout, "test"), drawn, SHEET_FACES, STILL, 0)(0),
         build,
         run_key(sections, split.digest + _digest(starts or {}), training_code()),
         header,
         layout.trained(name),
     )
     train(run, device)
+
+
+def _batches(split: Split, drawn: tuple[str, ...], params: StageParams, fabric: Fabric) -> Batches:
+    part = (fabric.global_rank, fabric.world_size)
+    return Batches(split, drawn, params.batch, params.augment, params.seed, fabric.device, part)
+
+
+def sketch_layers(sketches: SketchParams | None) -> tuple[str, ...]:
+    """Names of the packed layers; people's drawings are as they are."""
+    if sketches is None:
+        return ()
+    kind = "sketch" if sketches.deformed else "clean"
+    return tuple(f"{'sketch' if style == ARTIST else kind}/{style}" for style in sketches.styles)
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Any) -> Tensor:

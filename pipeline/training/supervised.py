@@ -56,6 +56,9 @@ class Supervised:
             optimizer.step()
         return {name: term.detach() for name, term in terms.items()}
 
+    def nets(self) -> list[nn.Module]:
+        return [self.net.module]
+
     def set_progress(self, share: float) -> float:
         """Warm-up, then half a cosine."""
         lr = self.lr * min(1.0, share / WARM_UP + 1e-3) * 0.5 * (1 + math.cos(math.pi * share))
