@@ -1,11 +1,14 @@
 """Building blocks shared by the generators and discriminators."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
+
+Padding = Literal["reflect", "zeros"]
 
 
 def init_weights(module: nn.Module) -> None:
@@ -98,7 +101,7 @@ class PixelNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type == "cpu":
             return _Standardised.apply(x, 2, self.EPS)  # type: ignore[no-untyped-call, no-any-return]
-        return (x * torch.rsqrt(x.float().square().mean(1, keepdim=True) + self.EPS)).to(x.dtype)
+        return F.rms_norm(x.permute(0, 2, 3, 1), x.shape[1:2], eps=self.EPS).permute(0, 3, 1, 2)
 
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -119,20 +122,24 @@ UPSAMPLINGS: dict[str, Callable[[int, int], nn.Module]] = {  # (in, out channels
 }
 
 
+def convolution(in_channels: int, out_channels: int, kernel: int, padding: Padding, dilation: int = 1) -> nn.Conv2d:
+    """One that keeps H and W; the kernel is odd."""
+    reach = dilation * (kernel // 2)
+    return nn.Conv2d(in_channels, out_channels, kernel, padding=reach, dilation=dilation, padding_mode=padding)
+
+
 class ResidualBlock(nn.Module):
-    """Dilated 3x3, then plain 3x3, each after reflection padding; no ReLU after the sum.
+    """Dilated 3x3, then plain 3x3; no ReLU after the sum.
 
     (N, C, H, W) -> (N, C, H, W). H and W must exceed the dilation.
     """
 
-    def __init__(self, channels: int, dilation: int, norm: str) -> None:
+    def __init__(self, channels: int, dilation: int, norm: str, padding: Padding) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.ReflectionPad2d(dilation),
-            nn.Conv2d(channels, channels, 3, dilation=dilation),
+            convolution(channels, channels, 3, padding, dilation),
             normalised(channels, norm),
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
+            convolution(channels, channels, 3, padding),
             NORMS[norm](channels),
         )
 

@@ -9,7 +9,7 @@ from models.blocks import init_weights, normalised
 CENTRED = {"instance"}  # norms that subtract a map's mean, and with it any bias of the convolution before them
 
 
-def convolution(in_channels: int, out_channels: int, kernel: int, norm: str, dilation: int = 1) -> nn.Sequential:
+def activated(in_channels: int, out_channels: int, kernel: int, norm: str, dilation: int = 1) -> nn.Sequential:
     """A convolution that keeps H and W (odd `kernel`, padded with zeros), a normalisation of the table, ReLU."""
     padding, bias = dilation * (kernel // 2), norm not in CENTRED
     conv = nn.Conv2d(in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=bias)
@@ -30,10 +30,10 @@ class MaskedResidualUnit(nn.Module):
         seen = in_channels + image_channels
         self.gates = nn.Conv2d(seen, sum(self.depths), 3, padding=dilation, dilation=dilation)
         self.body = nn.Sequential(
-            convolution(seen, out_channels, 3, norm, dilation), convolution(out_channels, out_channels, 3, norm)
+            activated(seen, out_channels, 3, norm, dilation), activated(out_channels, out_channels, 3, norm)
         )
         same = in_channels == out_channels
-        self.project = nn.Identity() if same else convolution(in_channels, out_channels, 1, norm)
+        self.project = nn.Identity() if same else activated(in_channels, out_channels, 1, norm)
 
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
         m, n = torch.sigmoid(self.gates(torch.cat([x, image], 1))).split(self.depths, 1)
@@ -56,17 +56,26 @@ class UnetMruGenerator(nn.Module):
 
     Each decoder unit sees its input concatenated with the encoder map of equal resolution. Widths: `width` at full
     resolution, twice and four times that at 1/2 and at 1/4 and below. `dilation` is that of the units at 1/8;
-    `norm` is of `models.blocks.NORMS`; `up` changes nothing: maps are doubled by nearest neighbours, as in SketchyGAN.
+    `norm` is of `models.blocks.NORMS`; `up` and `padding` change nothing: maps are doubled by nearest neighbours, as
+    in SketchyGAN, and borders are zeros.
     (N, in_channels, H, W) -> (N, out_channels, H, W) in [0, 1]; H and W divisible by 8, at least 16.
     Ours: four scales and their widths, and the decoder's gates, sigmoids as in the encoder: SketchyGAN's leaky ReLU,
     stretched to [0, 1] by each map's extremes, lets one pixel move the gate of all others.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, width: int, blocks: int, dilation: int, norm: str, up: str
+        self,
+        in_channels: int,
+        out_channels: int,
+        width: int,
+        blocks: int,
+        dilation: int,
+        norm: str,
+        up: str,
+        padding: str,
     ) -> None:
         super().__init__()
-        self.stem = convolution(in_channels, width, 7, norm)
+        self.stem = activated(in_channels, width, 7, norm)
         self.down2 = MaskedResidualUnit(width, 2 * width, in_channels, norm)
         self.down4 = MaskedResidualUnit(2 * width, 4 * width, in_channels, norm)
         deepest = (MaskedResidualUnit(4 * width, 4 * width, in_channels, norm, dilation) for _ in range(blocks))

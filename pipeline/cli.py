@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -361,6 +361,8 @@ def main() -> None:
     """Run a command; what the user can mend is one line on stderr and exit code 1."""
     try:
         app()
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:

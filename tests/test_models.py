@@ -4,22 +4,27 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models.blocks import UPSAMPLINGS, ResidualBlock, without_parametrizations
+from models.blocks import NORMS, UPSAMPLINGS, ResidualBlock, without_parametrizations
 from models.discriminator import SnPatchDiscriminator
 from models.generator import GENERATORS, build_generator
 from models.vgg import NAMES, Vgg19, vgg19_compressed, vgg19_normalised, vgg19_random, vgg19_torchvision
 
 
-def generator(kind: str = "resnet", spectral: bool = False, up: str = "transposed") -> torch.nn.Module:
+def generator(
+    kind: str = "resnet", spectral: bool = False, up: str = "transposed", padding: str = "reflect"
+) -> torch.nn.Module:
     torch.manual_seed(0)
-    return build_generator(kind, 1, 3, width=4, blocks=2, dilation=2, norm="instance", up=up, spectral=spectral)
+    return build_generator(
+        kind, 1, 3, width=4, blocks=2, dilation=2, norm="instance", up=up, padding=padding, spectral=spectral
+    )
 
 
 @pytest.mark.parametrize("kind", GENERATORS)
 @pytest.mark.parametrize("up", UPSAMPLINGS)
+@pytest.mark.parametrize("padding", ["reflect", "zeros"])
 @pytest.mark.parametrize("size", [(16, 16), (64, 48)])
-def test_generator_keeps_size_and_range(kind: str, up: str, size: tuple[int, int]) -> None:
-    out = generator(kind, up=up)(torch.rand(2, 1, *size))
+def test_generator_keeps_size_and_range(kind: str, up: str, padding: str, size: tuple[int, int]) -> None:
+    out = generator(kind, up=up, padding=padding)(torch.rand(2, 1, *size))
     assert out.shape == (2, 3, *size)
     assert out.min() >= 0
     assert out.max() <= 1
@@ -27,7 +32,16 @@ def test_generator_keeps_size_and_range(kind: str, up: str, size: tuple[int, int
 
 def test_paper_size_generator_has_the_published_number_of_parameters() -> None:
     net = build_generator(
-        "resnet", 1, 3, width=64, blocks=8, dilation=2, norm="instance", up="transposed", spectral=False
+        "resnet",
+        1,
+        3,
+        width=64,
+        blocks=8,
+        dilation=2,
+        norm="instance",
+        up="transposed",
+        padding="reflect",
+        spectral=False,
     )
     assert 11.3e6 < sum(p.numel() for p in net.parameters()) < 11.6e6
 
@@ -60,8 +74,8 @@ def test_skips_carry_the_input_to_the_output() -> None:
 
 def test_residual_block_sees_as_far_as_its_dilation() -> None:
     """3x3 of dilation 2, then 3x3: 7 px; instance norms are left out since they see everything."""
-    block = ResidualBlock(1, dilation=2, norm="instance")
-    convolutions = [block.body[0], block.body[1], block.body[3], block.body[4]]
+    block = ResidualBlock(1, dilation=2, norm="instance", padding="zeros")
+    convolutions = [block.body[0], block.body[2]]
     x = torch.zeros(1, 1, 17, 17, requires_grad=True)
     y = x
     for layer in convolutions:
@@ -136,3 +150,17 @@ def test_random_vgg_depends_on_its_seed_alone() -> None:
     a, b, c = vgg19_random(0, "conv2_1"), vgg19_random(0, "conv2_1"), vgg19_random(1, "conv2_1")
     torch.testing.assert_close(a.conv1_1.weight, b.conv1_1.weight)
     assert not torch.equal(a.conv1_1.weight, c.conv1_1.weight)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_norms_equal_their_formula_forward_and_back(norm: str, layout: torch.memory_format) -> None:
+    x = (3 * torch.randn(2, 5, 7, 6, dtype=torch.float64) + 1).to(memory_format=layout)
+    assert torch.autograd.gradcheck(NORMS[norm](5), x[:, :3, :4, :4].clone().requires_grad_())
+    formula = {
+        "instance": lambda x: (
+            (x - x.mean((2, 3), keepdim=True)) / (x.var((2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
+        ),
+        "pixel": lambda x: x / (x.square().mean(1, keepdim=True) + 1e-6).sqrt(),
+    }
+    torch.testing.assert_close(NORMS[norm](5)(x), formula[norm](x))

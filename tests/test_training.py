@@ -8,26 +8,34 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
 from pipeline.inference import load_system
 from pipeline.manifest import Layout
 from pipeline.packed import read_split
 from pipeline.training import isn, joint, scn
-from pipeline.training.checkpoint import CheckpointError, Resume, load_tensors, resume_folder, save_tensors
-from pipeline.training.data import AugmentParams, Batches
+from pipeline.training.checkpoint import (
+    CheckpointError,
+    Resume,
+    load_tensors,
+    locked,
+    resume_folder,
+    save_tensors,
+    workspace_lock,
+)
+from pipeline.training.data import Ahead, AugmentParams, Batches
 from pipeline.training.gan import AdversarialParams, DiscriminatorParams, GeneratorParams, NetParams, OptimizerParams
-from pipeline.training.loop import ScheduleParams, TrainingStopped, plateaued
+from pipeline.training.loop import ScheduleParams, plateaued
 from pipeline.training.stage import Device
 
 CPU = Device("cpu", "32-true")
 SIZE = 64
-NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", "resize", False), DiscriminatorParams(2, 1))
+NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", "resize", "zeros", False), DiscriminatorParams(2, 1))
 OPTIMIZER = OptimizerParams(1e-3, 0.1, (0.0, 0.9), 0.5, 0.0)
 PLAIN = AdversarialParams("lsgan", 0.0, ())
 SCHEDULE = ScheduleParams(6, 0, "calibration", 2, 2, 6)
 STILL = AugmentParams(flip=True, shift_px=8, angle_deg=0, zoom=0)
 SCN = scn.ScnParams(
-    NetParams(GeneratorParams("resnet", 2, 1, 2, "instance", "transposed", True), DiscriminatorParams(2, 1)),
+    NetParams(GeneratorParams("resnet", 2, 1, 2, "instance", "transposed", "reflect", True), DiscriminatorParams(2, 1)),
     scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(1.0, 10.0)),
     OPTIMIZER,
     SCHEDULE,
@@ -54,21 +62,26 @@ ISN = isn.IsnParams(
 JOINT = joint.JointParams(OPTIMIZER, replace(SCHEDULE, plateau_term="isn_l1"), STILL, ("xdog",), True, True, 2, 0)
 
 
-@pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
+def write_data(folder: Path) -> Path:
+    """Three faces of noise in train and in test, packed."""
     rng = np.random.default_rng(0)
     names = ("canny", "hed", "product", "sketch/xdog", "clean/xdog")
     for split in ("train", "test"):
-        folder = tmp_path / "data" / "packed" / split
-        (folder / "sketch").mkdir(parents=True)
-        (folder / "clean").mkdir()
-        np.save(folder / "photo.npy", rng.integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8))
+        packed = folder / "packed" / split
+        (packed / "sketch").mkdir(parents=True)
+        (packed / "clean").mkdir()
+        np.save(packed / "photo.npy", rng.integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8))
         for name in names:
-            np.save(folder / f"{name}.npy", rng.integers(0, 256, (3, SIZE, SIZE), dtype=np.uint8))
+            np.save(packed / f"{name}.npy", rng.integers(0, 256, (3, SIZE, SIZE), dtype=np.uint8))
         index = {"ids": ["a", "b", "c"], "layers": dict.fromkeys(("photo", *names), split)}
-        (folder / "index.json").write_text(json.dumps(index))
-    return tmp_path / "data"
+        (packed / "index.json").write_text(json.dumps(index))
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
+    return write_data(tmp_path / "data")
 
 
 def weights(data: Path, stage: str) -> bytes:
@@ -156,6 +169,127 @@ def test_a_term_that_is_not_finite_stops_the_run_by_name(data: Path) -> None:
         isn.run(bad, data, CPU)
 
 
+def test_after_a_term_that_is_not_finite_the_last_good_state_stays(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Step 5 turns a weight into NaN; the state of step 4 is kept and the run ends as if nothing had been."""
+    scn.run(SCN, data, CPU)
+    whole, real, calls = weights(data, "scn"), scn.Scn.step, iter(range(100))
+
+    def spoiling(self, batch):
+        terms = real(self, batch)
+        if next(calls) == 4:
+            with torch.no_grad():
+                next(self.gan.generator.parameters()).mul_(torch.nan)
+        return terms
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scn.Scn, "step", spoiling)
+        with pytest.raises(UserError, match=r"(g/|adversarial|calibration).* not finite"):
+            scn.run(SCN, data, CPU)
+    scn.run(SCN, data, CPU)
+    assert "going on from step 4" in capsys.readouterr().err
+    assert weights(data, "scn") == whole
+
+
+def test_a_state_from_elsewhere_goes_on_and_says_so(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    real, calls = scn.Scn.step, iter(range(100))
+
+    def dying(self, batch):
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return real(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scn.Scn, "step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            scn.run(SCN, data, Device("cpu", "bf16-mixed"))
+    scn.run(SCN, data, CPU)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "going on from step 4, saved on cpu, bf16-mixed, processes: 1: not to the same bytes" in said
+
+
+def test_two_runs_in_one_workspace_are_told(data: Path) -> None:
+    """Another run than this one: other params, same folder."""
+    lock = workspace_lock(Layout(data).trained("scn"))
+    with locked(lock, "x"), pytest.raises(UserError, match="another run trains into this folder"):
+        scn.run(SCN, data, CPU)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(data: Path) -> None:
+    with pytest.raises(UserError, match="batch of 3"):
+        Batches(read_split(Layout(data), "train"), (), 3, STILL, 0, part=(0, 2))
+
+
+def test_parts_of_a_batch_make_the_whole(data: Path) -> None:
+    split, augment = read_split(Layout(data), "train"), AugmentParams(True, 8, 10, 0.1)
+    whole = Batches(split, ("sketch/xdog",), 4, augment, 7)(2)
+    parts = [Batches(split, ("sketch/xdog",), 4, augment, 7, part=(i, 2))(2) for i in range(2)]
+    for key, value in whole.items():
+        assert torch.equal(torch.stack([part[key] for part in parts], 1).flatten(0, 1), value), key
+
+
+def test_batches_made_ahead_are_the_same(data: Path) -> None:
+    made = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 7)
+    with Ahead(made, 3) as ahead:
+        for step in (0, 1, 2, 9, 10):
+            assert torch.equal(ahead(step)["photo"], made(step)["photo"])
+
+
+def test_moving_average_is_what_is_handed_on(data: Path) -> None:
+    """With a decay of 0.5: half of what was, half of what is, after every step; the first steps weigh more."""
+    fabric = CPU.fabric()
+    trainer = scn.Scn(fabric, replace(SCN, optimizer=replace(OPTIMIZER, ema=0.5)))
+    expected = [p.clone() for p in trainer.gan.generator.parameters()]
+    batches = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 0)
+    for step in range(3):
+        trainer.step(batches(step))
+        decay = min(0.5, (2 + step) / (11 + step))
+        new = trainer.gan.generator.parameters()
+        expected = [decay * a + (1 - decay) * b.detach() for a, b in zip(expected, new, strict=True)]
+    kept = trainer.weights()
+    for (name, _), value in zip(trainer.gan.generator.named_parameters(), expected, strict=True):
+        torch.testing.assert_close(kept[f"g/{name}"], value)
+
+
+@pytest.mark.parametrize(
+    "adversarial",
+    [
+        AdversarialParams("hinge", 0.0, ()),
+        AdversarialParams("lsgan", 10.0, ()),
+        AdversarialParams("lsgan", 0.0, ("color", "translation", "cutout")),
+    ],
+)
+def test_options_of_d_train(data: Path, adversarial: AdversarialParams) -> None:
+    net = replace(ISN.net, discriminator=DiscriminatorParams(2, 2))
+    isn.run(replace(ISN, net=net, loss=replace(ISN.loss, adversarial=adversarial)), data, CPU)
+    assert Layout(data).trained("isn").exists()
+
+
+def test_r1_is_the_squared_slope_of_d(data: Path) -> None:
+    """On a D that is linear in one pixel the penalty is known."""
+    from pipeline.training.gan import _gradient_penalty
+
+    images = torch.rand(4, 1, 2, 2, requires_grad=True)
+    verdict = (3 * images[:, :, :1, :1]).expand(-1, 5, -1, -1)
+    assert _gradient_penalty(images, [verdict[:2]], 2).item() == pytest.approx(9)
+
+
+def test_without_end_to_end_the_photo_teaches_the_scn_nothing(data: Path) -> None:
+    """The photo's losses alone: with the gradient cut, G1 keeps its weights."""
+    fabric, weights_of = CPU.fabric(), scn.ScnWeights(0.0, 0.0)
+    batch = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 0)(0)
+    for end_to_end in (True, False):
+        alone = replace(SCN, loss=replace(SCN.loss, weights=weights_of))
+        trainer = joint.Joint(fabric, alone, ISN, replace(JOINT, isn_to_scn=end_to_end))
+        before = {name: value.clone() for name, value in trainer.scn.gan.generator.named_parameters()}
+        trainer.step(batch)
+        moved = [not torch.equal(before[n], p) for n, p in trainer.scn.gan.generator.named_parameters()]
+        assert any(moved) is end_to_end
+
+
 def test_sigterm_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
     import signal
@@ -168,7 +302,7 @@ def test_sigterm_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) 
 
     with monkeypatch.context() as patch:
         patch.setattr(scn.Scn, "step", asked)
-        with pytest.raises(TrainingStopped, match="stopped at step 1 of 6"):
+        with pytest.raises(Stopped, match="stopped at step 1 of 6"):
             scn.run(SCN, data, CPU)
     scn.run(SCN, data, CPU)
     stopped = weights(data, "scn")
@@ -237,11 +371,11 @@ def test_state_survives_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fdopen", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match=r"No space.*the state saved before stays"):
         resume.save({"a": torch.zeros(3)}, {"step": 2})
     monkeypatch.undo()
     tensors, about = resume.load()
-    assert about == {"step": 1}
+    assert about == {"step": 1, "made_on": ""}
     assert torch.equal(tensors["a"], torch.ones(3))
     assert [path.name for path in tmp_path.iterdir()] == ["state.safetensors"]
 

@@ -31,7 +31,7 @@ class CheckpointError(UserError):
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
     """Tensors and their JSON description in one file, written atomically."""
     plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-    write_bytes(path, save(plain, metadata={"about": json.dumps(about, sort_keys=True)}))
+    write_bytes(path, save(plain, metadata={"about": json.dumps(about)}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -90,12 +90,22 @@ def training_code() -> list[Path]:
     return [*here.glob("*.py"), *(here.parent.parent / "models").rglob("*.py"), here.parent / "packed.py"]
 
 
+def tensors_digest(starts: Mapping[str, Mapping[str, Tensor]]) -> str:
+    """Of several nets, for `run_key`."""
+    digest = hashlib.sha256()
+    for name, tensors in sorted(starts.items()):
+        for key, value in sorted(tensors.items()):
+            digest.update(f"{name}/{key}".encode() + value.numpy().tobytes())
+    return digest.hexdigest()
+
+
 @dataclass(frozen=True)
 class Resume:
     """The state of one unfinished run."""
 
     folder: Path
     writes: bool = True  # of several processes the first alone does
+    made_on: str = ""  # device, precision, number of processes: elsewhere a run goes on, but not to the same bytes
 
     @property
     def file(self) -> Path:
@@ -107,16 +117,23 @@ class Resume:
         if bad:
             raise UserError(f"training: {bad[0]} is not finite at step {about['step']}; the last state stays")
         if self.writes:
-            save_tensors(self.file, tensors, about)
+            try:
+                save_tensors(self.file, tensors, {**about, "made_on": self.made_on})
+            except OSError as error:
+                raise UserError(f"training: {self.file}: {error.strerror}; the state saved before stays") from error
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """What `save` wrote last; None where it never did."""
         return load_tensors(self.file) if self.file.exists() else None
 
 
 def resume_path(key: str) -> Path:
     """Where the state of a run lies."""
-    root = Path(os.environ.get("CALI_SKETCH_CACHE") or Path.home() / ".cache" / "cali-sketch")
-    return root / "resume" / key
+    return cache_root() / "resume" / key
+
+
+def cache_root() -> Path:
+    return Path(os.environ.get("CALI_SKETCH_CACHE") or Path.home() / ".cache" / "cali-sketch")
 
 
 @contextmanager
@@ -126,11 +143,24 @@ def resume_folder(key: str) -> Iterator[Resume]:
     Raises UserError where another process trains the very same run.
     """
     folder = resume_path(key)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with locked(folder / "lock", f"{folder}: another process trains this very run"):
+        yield Resume(folder)
+        rmtree(folder)
+
+
+@contextmanager
+def locked(path: Path, taken: str) -> Iterator[None]:
+    """Hold a lock file. Raises UserError that begins with `taken` where another process holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UserError(f"{folder}: another process trains this very run; wait for it or stop it") from error
-        yield Resume(folder)
-        rmtree(folder)
+            raise UserError(f"{taken}; wait for it or stop it") from error
+        yield
+
+
+def workspace_lock(folder: Path) -> Path:
+    """The lock file of what trains into `folder`; outside of it, where DVC does not look."""
+    name = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:32]
+    return cache_root() / "workspaces" / f"{name}.lock"

@@ -26,6 +26,7 @@ class GeneratorParams:
     dilation: int
     norm: Literal["instance", "pixel"]  # instance: as Johnson et al.; pixel: no droplets in flat regions
     up: Literal["transposed", "resize"]  # transposed: as Johnson et al.; resize: no dots in lines
+    padding: Literal["reflect", "zeros"]  # reflect: as Johnson et al.; zeros: no copy of every map
     spectral: bool
 
 
@@ -156,9 +157,13 @@ class Gan:
         return diff_augment(images, noise, self.adversarial.augment)
 
     def shown(self, images: Tensor) -> Tensor:
-        """G as it would be handed on, for pictures."""
+        """G as it would be handed on, for pictures; nothing that training depends on changes."""
+        net = self.average or self.generator
+        net.eval()
         with torch.no_grad(), self.fabric.autocast():
-            return (self.average or self.generator)(images).float()
+            shown: Tensor = net(images).float()
+        net.train()
+        return shown
 
     def state(self, prefix: str) -> dict[str, Tensor]:
         """All that a later step depends on."""
@@ -216,5 +221,6 @@ def make_generator(params: GeneratorParams, channels: tuple[int, int]) -> nn.Mod
         dilation=params.dilation,
         norm=params.norm,
         up=params.up,
+        padding=params.padding,
         spectral=params.spectral,
     )

@@ -14,7 +14,7 @@ from typing import Protocol
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
 from pipeline.images import console, write_bytes
 from pipeline.training.checkpoint import Resume
 from pipeline.training.data import Batch
@@ -50,10 +50,6 @@ class Trainer(Protocol):
     def load_state(self, tensors: Mapping[str, Tensor]) -> None: ...
 
 
-class TrainingStopped(UserError):
-    """The process was asked to end (SIGTERM, Ctrl-C); the state is saved."""
-
-
 def fit(
     trainer: Trainer,
     batches: Callable[[int], Batch],
@@ -64,7 +60,7 @@ def fit(
 ) -> list[Row]:
     """Train until the schedule or the plateau ends it; returns the history, one row per log interval.
 
-    Raises UserError when a term is not finite (the last good state stays), TrainingStopped on SIGTERM.
+    Raises UserError when a term is not finite (the last good state stays), Stopped on SIGTERM.
     """
     step, history, sums = _restore(trainer, resume, label)
     with _progress(label, schedule.steps, step) as show, _termination() as asked:
@@ -79,13 +75,13 @@ def fit(
                 history.append(_row(step, sums, lr, history))
                 sums = {}
                 show(step, history[-1], counted / (time.monotonic() - started))
+            if step % schedule.sample_every_steps == 0 or step == schedule.steps:
+                sample(step)
             if step % schedule.save_every_steps == 0 or asked():
                 sums_so_far = {f"sums/{key}": value for key, value in sums.items()}
                 resume.save(sums_so_far | trainer.state(), {"step": step, "history": history})
-            if step % schedule.sample_every_steps == 0 or step == schedule.steps:
-                sample(step)
             if asked() and step < schedule.steps:
-                raise TrainingStopped(f"{label}: stopped at step {step} of {schedule.steps}; run it again to go on")
+                raise Stopped(f"{label}: stopped at step {step} of {schedule.steps}; run it again to go on")
     return history
 
 
@@ -96,7 +92,9 @@ def _restore(trainer: Trainer, resume: Resume, label: str) -> tuple[int, list[Ro
     tensors, about = saved
     sums = {key.removeprefix("sums/"): tensors.pop(key) for key in list(tensors) if key.startswith("sums/")}
     trainer.load_state(tensors)
-    console.print(f"{label}: going on from step {about['step']}")
+    elsewhere = about["made_on"] != resume.made_on
+    note = f", saved on {about['made_on']}: not to the same bytes as one run" if elsewhere else ""
+    console.print(f"{label}: going on from step {about['step']}{note}")
     return about["step"], about["history"], sums
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +16,17 @@ from pipeline.images import Photo, new_folder, write_photo
 from pipeline.manifest import Layout
 from pipeline.packed import ARTIST, Split, read_split
 from pipeline.sheets import contact_sheet
-from pipeline.training.checkpoint import Resume, resume_folder, resume_path, run_key, save_tensors, training_code
+from pipeline.training.checkpoint import (
+    Resume,
+    locked,
+    resume_folder,
+    resume_path,
+    run_key,
+    save_tensors,
+    tensors_digest,
+    training_code,
+    workspace_lock,
+)
 from pipeline.training.data import Ahead, AugmentParams, Batch, Batches, readers, sent
 from pipeline.training.loop import Row, ScheduleParams, Trainer, fit, write_history
 
@@ -38,18 +47,21 @@ class Device:
 
     def fabric(self) -> Fabric:
         """The launched Fabric of this process."""
-        cuda = self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
-        precision = ("bf16-mixed" if cuda else "32-true") if self.precision == "auto" else self.precision
         here, all_of_them = (int(os.environ.get(key, 1)) for key in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
         fabric = Fabric(
             accelerator=self.device,
             devices=here,
             num_nodes=all_of_them // here,
             strategy="ddp" if all_of_them > 1 else "auto",
-            precision=precision,  # type: ignore[arg-type]
+            precision=self.chosen_precision(),  # type: ignore[arg-type]
         )
         fabric.launch()
         return fabric
+
+    def chosen_precision(self) -> str:
+        """What `auto` stands for here."""
+        cuda = self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
+        return ("bf16-mixed" if cuda else "32-true") if self.precision == "auto" else self.precision
 
 
 class SketchParams(Protocol):
@@ -104,7 +116,8 @@ def train(run: Run, device: Device) -> None:
     """
     fabric = device.fabric()
     torch.manual_seed(run.seed)
-    with _state_of(run.key, fabric) as resume:
+    made_on = f"{fabric.device.type}, {device.chosen_precision()}, processes: {fabric.world_size}"
+    with _state_of(run, fabric, made_on) as resume:
         trainer, shown = run.build(fabric), fabric.to_device(run.shown)
         if device.compile:
             for net in trainer.nets():
@@ -125,13 +138,15 @@ def train(run: Run, device: Device) -> None:
 
 
 @contextmanager
-def _state_of(key: str, fabric: Fabric) -> Iterator[Resume]:
-    """The run's state, which the first process holds for all."""
+def _state_of(run: Run, fabric: Fabric, made_on: str) -> Iterator[Resume]:
+    """The run's state, which the first process holds for all. Raises UserError where another run is at it."""
     with ExitStack() as stack:
         if fabric.is_global_zero:
-            resume = stack.enter_context(resume_folder(key))
+            taken = f"{run.folder}: another run trains into this folder"
+            stack.enter_context(locked(workspace_lock(run.folder), taken))
+            stack.enter_context(resume_folder(run.key))
         fabric.barrier()
-        yield resume if fabric.is_global_zero else Resume(resume_path(key), writes=False)
+        yield Resume(resume_path(run.key), fabric.is_global_zero, made_on)
         fabric.barrier()
 
 
@@ -174,7 +189,7 @@ def train_stage(
         partial(_batches, split, drawn, params),
         Batches(read_split(layout, "test"), drawn, SHEET_FACES, STILL, 0)(0),
         build,
-        run_key(sections, split.digest + _digest(starts or {}), training_code()),
+        run_key(sections, split.digest + tensors_digest(starts or {}), training_code()),
         header,
         layout.trained(name),
     )
@@ -210,11 +225,3 @@ def sample_sheet(trainer: StageTrainer, batch: Batch) -> Photo:
 def _as_photos(images: Tensor) -> list[Photo]:
     rgb = images.float().expand(-1, 3, -1, -1).clamp(0, 1).mul(255).round().byte()
     return list(rgb.permute(0, 2, 3, 1).cpu().numpy())
-
-
-def _digest(starts: Mapping[str, Mapping[str, Tensor]]) -> str:
-    digest = sha256()
-    for name, tensors in sorted(starts.items()):
-        for key, value in sorted(tensors.items()):
-            digest.update(f"{name}/{key}".encode() + value.numpy().tobytes())
-    return digest.hexdigest()

@@ -1,0 +1,52 @@
+"""Training that is killed, stopped, doubled, spread over processes or out of disk."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from test_training import write_data
+
+from pipeline.training.checkpoint import load_tensors
+
+RUNNER = Path(__file__).with_name("training_runs.py")
+
+
+def run(*command: str, cache: Path, **env: str) -> subprocess.CompletedProcess:
+    checkout = str(RUNNER.parent.parent)
+    settings = os.environ | {"CALI_SKETCH_CACHE": str(cache), "PYTHONPATH": checkout, "OMP_NUM_THREADS": "1"} | env
+    return subprocess.run([sys.executable, *command], env=settings, capture_output=True, text=True)
+
+
+def test_kill_9_at_20_points_of_each_stage_changes_no_byte(tmp_path: Path) -> None:
+    done = run(str(RUNNER), "kill", str(tmp_path / "data"), cache=tmp_path / "cache")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout) == {"scn": [], "isn": [], "joint": []}
+
+
+def history(folder: Path) -> np.ndarray:
+    with (folder / "history.csv").open() as file:
+        return np.array([[float(v) for v in row.values()] for row in csv.DictReader(file)])
+
+
+def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
+    """Same global batch; the losses are those of one process, and of two only the first writes."""
+    write_data(tmp_path / "one")
+    write_data(tmp_path / "two")
+    alone = run(str(RUNNER), "train", str(tmp_path / "one"), "scn", "isn", "joint", cache=tmp_path / "c1")
+    assert alone.returncode == 0, alone.stderr[-2000:]
+    launcher = ("-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone")
+    both = run(*launcher, str(RUNNER), "train", str(tmp_path / "two"), "scn", "isn", "joint", cache=tmp_path / "c2")
+    assert both.returncode == 0, both.stderr[-2000:]
+    for stage in ("scn", "isn", "joint"):
+        one, two = (tmp_path / name / "trained" / stage for name in ("one", "two"))
+        np.testing.assert_allclose(history(two), history(one), rtol=2e-2, atol=1e-3)
+        a, b = (load_tensors(folder / "weights.safetensors")[0] for folder in (one, two))
+        assert a.keys() == b.keys()
+        assert sorted(path.name for path in two.iterdir()) == sorted(path.name for path in one.iterdir())
