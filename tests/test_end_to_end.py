@@ -83,7 +83,7 @@ def test_metrics_and_report_are_there(checkout: Path) -> None:
     assert metrics["test"]["isn_true"]["canny_hed"]["fid"] is None or "fid, kid" not in metrics["not_computed"]
     index = json.loads((checkout / "data/packed/test/index.json").read_text())
     assert index["made_with"]["hed"]["method"] == "own"
-    assert index["made_with"]["sketch/photosketch"]["style"]["method"] == "contour"
+    assert index["made_with"]["sketch/photosketch"]["style"]["method"] == "own"
     page = (checkout / "data/report/index.html").read_text()
     assert "data:image/png;base64" in page
     assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
