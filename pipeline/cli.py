@@ -313,6 +313,27 @@ def profile(name: Annotated[str, typer.Argument(help="A file of profiles/, or a 
 
 
 @app.command()
+def experiments(
+    family: Annotated[str, typer.Argument(help="table2, table3 or ablations.")],
+    variants: Annotated[list[str] | None, typer.Argument(help="Rows of the table; none named: all.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each variant.")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the dvc commands.")] = False,
+) -> None:
+    """Queue a family of DVC experiments; then: dvc queue start, and cali-sketch tables."""
+    from pipeline import experiments
+
+    experiments.queue(family, variants or [], seeds, dry_run)
+
+
+@app.command()
+def tables(split: Annotated[str, typer.Option(help="Measured on.")] = "test") -> None:
+    """The paper's tables with ours beside them, from the experiments that have finished."""
+    from pipeline import experiments
+
+    experiments.tables(split)
+
+
+@app.command()
 def params() -> None:
     """Check params.yaml and print the effective values."""
     from pipeline import profile

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.canvas import FACE_PX, face_scale
+from pipeline import canvas
+from pipeline.canvas import FACE_PX, face_scale, stretched
 from pipeline.errors import UserError
-from pipeline.images import Sketch, map_images, read_gray, write_photo
+from pipeline.images import Sketch, map_images, read_gray, to_uint8, write_photo
 from pipeline.manifest import Layout, read_faces
 from pipeline.metrics import edge_scores
 from pipeline.roughen import PEN_PX, RoughParams, lines, roughen
@@ -55,8 +56,16 @@ class Scored:
     drawn: Sketch  # what became of the rough drawing
 
 
-def read_drawings(folder: Path, splits: Sequence[str], tracing: SimplifyParams) -> list[list[Stroke]]:
-    """The classical simplifier's strokes of every raw sketch of the splits' faces, in px of a 256-px face."""
+@dataclass(frozen=True)
+class Traced:
+    """A style's sketch of a face and the strokes that the classical simplifier finds in it."""
+
+    raw: NDArray[np.uint8]  # (256, 256), at the contrast that `simplify` gives it
+    strokes: list[Stroke]  # in its px
+
+
+def read_drawings(folder: Path, splits: Sequence[str], tracing: SimplifyParams) -> list[Traced]:
+    """Every raw sketch of the splits' faces in which the classical simplifier finds strokes."""
     layout = Layout(folder)
     ids = [face.id for face in read_faces(layout) if face.split in splits]
     styles = sorted(path.name for path in (folder / "styles").glob("*") if path.is_dir())
@@ -64,20 +73,21 @@ def read_drawings(folder: Path, splits: Sequence[str], tracing: SimplifyParams) 
     if not files:
         raise UserError(f"{folder}: no sketches of the splits {', '.join(splits)}; run: dvc repro style")
     drawings = map_images(partial(_traced, replace(tracing, method="classical")), files, 1, "simplify")
-    return [drawing for drawing in drawings if drawing]
+    return [drawing for drawing in drawings if drawing.strokes]
 
 
-def _traced(tracing: SimplifyParams, file: Path) -> list[Stroke]:
+def _traced(tracing: SimplifyParams, file: Path) -> Traced:
     sketch = read_gray(file)
-    return [resized(stroke, 1 / face_scale(sketch.shape)) for stroke in simplify(sketch, tracing)]
+    strokes = [resized(stroke, 1 / face_scale(sketch.shape)) for stroke in simplify(sketch, tracing)]
+    return Traced(to_uint8(canvas.resized(stretched(sketch), (FACE_PX, FACE_PX))), strokes)
 
 
-def pairs(drawings: Sequence[list[Stroke]], params: RoughParams) -> list[Pair]:
+def pairs(drawings: Sequence[Traced], params: RoughParams) -> list[Pair]:
     """PAIRS of them in turn by kind; the same for the same drawings."""
     rng = np.random.default_rng(SEED)
     order = rng.permutation(len(drawings))
     kinds = [list(KINDS)[i % len(KINDS)] for i in range(PAIRS)]
-    return [_pair(drawings[order[i % len(order)]], kind, params, rng) for i, kind in enumerate(kinds)]
+    return [_pair(drawings[order[i % len(order)]].strokes, kind, params, rng) for i, kind in enumerate(kinds)]
 
 
 def _pair(strokes: list[Stroke], kind: str, params: RoughParams, rng: np.random.Generator) -> Pair:
@@ -87,9 +97,9 @@ def _pair(strokes: list[Stroke], kind: str, params: RoughParams, rng: np.random.
 
 def centrelines(strokes: Sequence[Stroke], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Strokes as lines of one pixel, (H, W), True = line."""
-    canvas = np.zeros(shape, np.uint8)
-    cv2.polylines(canvas, [np.round(stroke.points).astype(np.int32) for stroke in strokes], False, 1)
-    return canvas > 0
+    drawn = np.zeros(shape, np.uint8)
+    cv2.polylines(drawn, [np.round(stroke.points).astype(np.int32) for stroke in strokes], False, 1)
+    return drawn > 0
 
 
 def scored(pair: Pair, params: SimplifyParams) -> Scored:
@@ -101,7 +111,7 @@ def scored(pair: Pair, params: SimplifyParams) -> Scored:
 
 
 def run(
-    drawings: Sequence[list[Stroke]],
+    drawings: Sequence[Traced],
     method: str,
     simplifying: SimplifyParams,
     rough: RoughParams,

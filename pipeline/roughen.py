@@ -76,7 +76,7 @@ def lines(strokes: Iterable[Stroke], shape: tuple[int, ...], width_px: float) ->
 def roughen(strokes: Sequence[Stroke], shape: tuple[int, ...], params: RoughParams, rng: np.random.Generator) -> Sketch:
     """Strokes -> a rough drawing of them, (H, W) float32 in [0, 1], 1 = white."""
     level = params.strength * float(np.sqrt(rng.random()))
-    tool = TOOLS[_chosen(params.tools, rng)]
+    tool = TOOLS[chosen(params.tools, rng)]
     ink = _overlaid(_overdrawn(strokes, tool, params, level, rng), shape)
     if rng.random() < params.hatching:
         ink = 1 - (1 - ink) * (1 - _inked(_hatching(strokes, shape, level, rng), shape))
@@ -94,7 +94,8 @@ def roughen(strokes: Sequence[Stroke], shape: tuple[int, ...], params: RoughPara
     return np.clip(sketch, 0, 1).astype(np.float32)
 
 
-def _chosen(weights: Mapping[str, float], rng: np.random.Generator) -> str:
+def chosen(weights: Mapping[str, float], rng: np.random.Generator) -> str:
+    """One of the names, as often as its weight says."""
     shares = np.array(list(weights.values())) / sum(weights.values())
     return list(weights)[int(rng.choice(len(shares), p=shares))]
 

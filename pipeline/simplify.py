@@ -29,7 +29,7 @@ from pipeline.strokes import (
 
 LARGEST_PX = 2048  # ours: a larger sketch is traced at this size
 OWN_PX = 384  # ours: and cleaned by the own net at this, near to what it was trained at
-OWN_PAPER = 0.5  # above which the own net sees paper
+OWN_PAPER = 1 / 3  # ours: ink is as likely as not, to a net whose loss counts it twice (train_simplifier.loss)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
 DVC = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())
-COMMANDS = ("cli", "sketch", "generate", "profile", "evaluate_edges", "evaluate_contours", "evaluate_simplifier")
+COMMANDS = (
+    *("cli", "sketch", "generate", "profile", "experiments"),
+    *("evaluate_edges", "evaluate_contours", "evaluate_simplifier"),
+)
 STAGE_FILES = {
     "demo": ["pipeline/demo.py"],
     "crop": ["pipeline/crop.py"],

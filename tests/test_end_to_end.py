@@ -123,6 +123,16 @@ def test_experiments_run_in_a_copy_and_compare(checkout: Path) -> None:
     assert "threshold: 0.5" in (checkout / "params.yaml").read_text()
 
 
+def test_a_family_of_experiments_becomes_a_table(checkout: Path) -> None:
+    said = cali(checkout, "experiments", "table2", "detail-only", "--seeds", "1").stdout
+    assert "--name table2-detail-only-s0" in said
+    run(checkout, "dvc", "exp", "run", "--run-all")
+    table = cali(checkout, "tables").stdout
+    assert "detail-only" in table
+    assert "0.1559" in table
+    assert "contour-only" not in table
+
+
 def test_sketch_and_generate(checkout: Path) -> None:
     photo = "data/demo/photos/face_000.png"
     cali(checkout, "sketch", photo, "--out", "out/s", "--style", "fdog", "--size", "128", "--svg", "--deform")

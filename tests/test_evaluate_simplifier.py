@@ -9,8 +9,8 @@ import pytest
 from pipeline import evaluate_simplifier
 from pipeline.canvas import resized
 from pipeline.errors import UserError
-from pipeline.evaluate_simplifier import KINDS, SHAPE, Pair, centrelines, pairs, read_drawings, scored
-from pipeline.images import read_photo, write_gray
+from pipeline.evaluate_simplifier import KINDS, SHAPE, Pair, Traced, centrelines, pairs, read_drawings, scored
+from pipeline.images import read_photo, to_uint8, write_gray
 from pipeline.manifest import Face, Layout, write_faces
 from pipeline.params import load
 from pipeline.roughen import PEN_PX, lines
@@ -29,6 +29,10 @@ def ring(radius: float) -> Stroke:
 
 
 CLEAN = lines([ring(60)], SHAPE, PEN_PX)
+
+
+def traced(radius: float) -> Traced:
+    return Traced(to_uint8(lines([ring(radius)], SHAPE, PEN_PX)), [ring(radius)])
 
 
 def test_centrelines_are_one_pixel_wide() -> None:
@@ -50,7 +54,7 @@ def test_a_second_ring_halves_precision() -> None:
 
 
 def test_pairs_are_always_the_same_and_of_every_kind() -> None:
-    first, second = pairs([[ring(60)], [ring(50)]], ROUGH), pairs([[ring(60)], [ring(50)]], ROUGH)
+    first, second = (pairs([traced(60), traced(50)], ROUGH) for _ in range(2))
     assert all(a.rough.tobytes() == b.rough.tobytes() for a, b in zip(first, second, strict=True))
     assert [sum(p.kind == kind for p in first) for kind in KINDS] == [15] * 4
 
@@ -59,13 +63,13 @@ def test_a_table_and_a_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr(evaluate_simplifier, "PAIRS", 4)
     sheet = tmp_path / "sheet.png"
     still = replace(ROUGH, strength=0.0)
-    evaluate_simplifier.run([[ring(60)]], "classical", SIMPLIFY, still, sheet, 1)
+    evaluate_simplifier.run([traced(60)], "classical", SIMPLIFY, still, sheet, 1)
     rows = [row.replace("│", " ").split() for row in capsys.readouterr().out.splitlines() if "│" in row]
     assert [row[0] for row in rows] == [*KINDS, "all"]
     assert all(float(value) > 0.95 for row in rows for value in row[2:])
     assert read_photo(sheet).shape[1] > 3 * 256
     with pytest.raises(UserError, match="no method 'best'; there are classical"):
-        evaluate_simplifier.run([[ring(60)]], "best", SIMPLIFY, still, None, 1)
+        evaluate_simplifier.run([traced(60)], "best", SIMPLIFY, still, None, 1)
 
 
 def faces(folder: Path) -> Path:
@@ -83,7 +87,10 @@ def faces(folder: Path) -> Path:
 
 def test_drawings_are_the_splits_and_in_px_of_a_256_px_face(tmp_path: Path) -> None:
     (found,) = read_drawings(faces(tmp_path), ("train",), SIMPLIFY)
-    points = np.concatenate([stroke.points for stroke in found])
+    points = np.concatenate([stroke.points for stroke in found.strokes])
     assert points.max() > 200
+    assert found.raw.shape == SHAPE
+    at = np.round(points).astype(int)
+    assert np.median(found.raw[at[:, 1], at[:, 0]]) < 128
     with pytest.raises(UserError, match="no sketches of the splits val"):
         read_drawings(tmp_path, ("val",), SIMPLIFY)

@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 from pipeline import simplify, weights
+from pipeline.evaluate_simplifier import centrelines
 from pipeline.hed import HedParams, holistic
-from pipeline.images import Photo, Sketch
+from pipeline.images import Gray, Photo, Sketch
 from pipeline.metrics import edge_scores
 from pipeline.params import CHECKOUT, load
+from pipeline.roughen import PEN_PX, lines
 from pipeline.strokes import render
 from pipeline.styles.photosketch import PhotosketchParams, photosketch
+from pipeline.styles.xdog import XdogParams, xdog
+from pipeline.training.simplifier import random_curves
 
 OWN = ("edges", "contours", "simplifier")
 
@@ -76,6 +80,33 @@ def test_a_line_drawn_again_and_again_becomes_one(repeats: int) -> None:
     thin = cv2.ximgproc.thinning(((drawn < 0.5) * 255).astype(np.uint8)) > 0  # type: ignore[attr-defined]
     scores = edge_scores(thin, truth, 3)
     assert min(scores["precision"], scores["recall"]) > 0.9
+
+
+def hair(rng: np.random.Generator) -> Gray:
+    """A disc of dark strands, as XDoG draws in dots and short lines."""
+    strands = cv2.GaussianBlur(rng.standard_normal((256, 256)).astype(np.float32), (0, 0), 1.0, sigmaY=6.0)
+    ys, xs = np.mgrid[:256, :256]
+    inside = np.hypot(xs - 128, ys - 128) < 90
+    return np.where(inside, 0.35 + 0.05 * strands / strands.std(), 0.82).astype(np.float32)
+
+
+def test_hair_that_a_style_draws_is_no_dirt() -> None:
+    raw = xdog(hair(np.random.default_rng(0)), load(XdogParams, "styles.xdog"))
+    params = load(simplify.SimplifyParams, "simplify")
+    own, classical = (
+        centrelines(simplify.simplify(raw, replace(params, method=method)), raw.shape)  # type: ignore[arg-type]
+        for method in ("own", "classical")
+    )
+    scores = edge_scores(own, classical, 2)
+    assert min(scores["precision"], scores["recall"]) > 0.88
+
+
+def test_clean_lines_stay_as_they_are() -> None:
+    strokes = random_curves(np.random.default_rng(3))
+    params = replace(load(simplify.SimplifyParams, "simplify"), method="own")
+    found = simplify.simplify(lines(strokes, (256, 256), PEN_PX), params)
+    scores = edge_scores(centrelines(found, (256, 256)), centrelines(strokes, (256, 256)), 2)
+    assert min(scores["precision"], scores["recall"]) > 0.97
 
 
 def test_the_same_picture_gives_the_same_bytes() -> None:

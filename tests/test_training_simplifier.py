@@ -9,7 +9,10 @@ import torch
 
 from models.lines import LineNet, drawer
 from models.losses import tolerant_dice
+from pipeline.evaluate_simplifier import Traced
+from pipeline.images import to_uint8
 from pipeline.params import load
+from pipeline.roughen import lines
 from pipeline.strokes import Stroke
 from pipeline.training import simplifier
 from pipeline.training.augment import CropAugment
@@ -48,23 +51,33 @@ def test_dice_counts_what_lies_beyond_the_slack(drawn: torch.Tensor, slack: int,
     assert float(tolerant_dice(logits(drawn), line(5), slack)) == pytest.approx(expected, abs=1e-4)
 
 
-def drawing() -> list[Stroke]:
+def drawing() -> Traced:
+    """A ring and a cross; the raw sketch has broader lines."""
     angles = np.linspace(0, 2 * np.pi, 200)
     ring = 128 + 60 * np.stack([np.cos(angles), np.sin(angles)], 1)
     cross = np.stack([np.linspace(10, 245, 120), np.linspace(30, 220, 120)], 1)
-    return [Stroke(p.astype(np.float32), np.ones(len(p), np.float32)) for p in (ring, cross)]
+    strokes = [Stroke(p.astype(np.float32), np.ones(len(p), np.float32)) for p in (ring, cross)]
+    return Traced(to_uint8(lines(strokes, simplifier.FACE, 5.0)), strokes)
 
 
-def pairs(seed: int = 0, strength: float = 1.0) -> simplifier.RoughPairs:
-    params = replace(PARAMS, rough=replace(PARAMS.rough, strength=strength))
+def pairs(seed: int = 0, strength: float = 1.0, **samples: float) -> simplifier.RoughPairs:
+    params = replace(PARAMS, rough=replace(PARAMS.rough, strength=strength), samples=samples or PARAMS.samples)
     return simplifier.RoughPairs([drawing()], params, seed)
 
 
-def test_rough_and_clean_lie_on_one_another() -> None:
-    batch = pairs(strength=0.0)(4)
+@pytest.mark.parametrize(("kind", "off"), [("rough", 0.02), ("curves", 0.02), ("clean", 0.01)])
+def test_what_is_shown_lies_on_what_is_to_be_drawn(kind: str, off: float) -> None:
+    batch = pairs(strength=0.0, **{kind: 1.0})(4)
     assert batch["photo"].shape == batch["lines"].shape == (3, 1, 48, 48)
     assert 0 <= float(batch["lines"].min()) < 0.9 < float(batch["lines"].max()) <= 1
-    assert float((batch["photo"] - (1 - batch["lines"])).abs().mean()) < 0.02
+    assert float((batch["photo"] - (1 - batch["lines"])).abs().mean()) < off
+
+
+def test_a_raw_sketch_is_moved_as_its_strokes_are() -> None:
+    batch = pairs(sketches=1.0)(2)
+    ink, line = 1 - batch["photo"], batch["lines"] > 0.9
+    assert float(ink[line].mean()) > 0.9  # the line is the middle of the broad one
+    assert 1.5 < float(ink.sum() / batch["lines"].sum()) < 4
 
 
 def test_pairs_depend_on_seed_and_step_alone() -> None:
@@ -77,7 +90,7 @@ def test_pairs_depend_on_seed_and_step_alone() -> None:
 
 def test_strokes_outside_are_left_out_and_the_rest_moved() -> None:
     matrix = np.array([[2.0, 0, -10], [0, 2.0, 0]])
-    inside, outside = Stroke(np.array([[5, 5], [20, 9]], np.float32), np.ones(2, np.float32)), drawing()[0]
+    inside, outside = Stroke(np.array([[5, 5], [20, 9]], np.float32), np.ones(2, np.float32)), drawing().strokes[0]
     (kept,) = simplifier.moved([inside, outside], matrix, (48, 48))
     np.testing.assert_allclose(kept.points, [[0, 10], [30, 18]])
     np.testing.assert_allclose(kept.widths, 2)
@@ -93,6 +106,10 @@ def test_it_learns_and_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     rows = [list(map(float, row.split(","))) for row in (folder / "history.csv").read_text().splitlines()[1:]]
     assert rows[-1][1] + rows[-1][2] < 0.75 * (rows[0][1] + rows[0][2])
     assert [path.name for path in (folder / "samples").iterdir()] == ["000040.png"]
+    start, once = str(folder / "weights.safetensors"), replace(schedule, steps=1, log_every_steps=1)
+    simplifier.run(replace(params, start=start, schedule=once), [drawing()], tmp_path / "on", Device("cpu", "32-true"))
+    first = (tmp_path / "on" / "trained" / "simplifier" / "history.csv").read_text().splitlines()[1].split(",")
+    assert float(first[1]) + float(first[2]) < 0.75 * (rows[0][1] + rows[0][2])
     drawn = drawer(load_tensors(folder / "weights.safetensors"), 1)(torch.rand(1, 1, 37, 50)).detach()
     assert drawn.shape == (1, 1, 37, 50)
     assert 0 <= float(drawn.min()) <= float(drawn.max()) <= 1

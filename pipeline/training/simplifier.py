@@ -1,30 +1,32 @@
 """Command train simplifier: rough drawing -> clean lines, from scratch, on drawings that `roughen` makes rough.
 
-The clean drawings are the classical simplifier's, of raw sketches that the pipeline drew of real faces.
+The clean drawings are the classical simplifier's, of raw sketches that the pipeline drew of real faces. Those sketches
+are shown too, and the clean drawings themselves: stipple that a style draws is no dirt, and clean lines are to stay.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.lines import LineNet
 from models.losses import tolerant_dice
-from pipeline.canvas import FACE_PX, stretched
+from pipeline.canvas import FACE_PX, resized, stretched
+from pipeline.evaluate_simplifier import Traced
 from pipeline.images import Sketch
 from pipeline.manifest import Layout
-from pipeline.roughen import RoughParams, lines, roughen
+from pipeline.roughen import RoughParams, chosen, lines, roughen
 from pipeline.strokes import Stroke
 from pipeline.training.augment import CropAugment, Matrix, crop_matrix, turn
-from pipeline.training.checkpoint import run_key, training_code
+from pipeline.training.checkpoint import load_tensors, run_key, training_code
 from pipeline.training.data import Batch
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.stage import SHEET_FACES, Device, Run, train
@@ -32,8 +34,6 @@ from pipeline.training.supervised import NetParams, OptimizerParams, Supervised
 
 FACE = (FACE_PX, FACE_PX)  # size of a drawing that is held in memory
 STEP_PX = 2.0  # ours: distance of a curve's points, as simplify's
-
-Drawing = list[Stroke]
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,10 @@ class SimplifierParams:
 
     drawings: str  # data folder of a pipeline run: faces/, styles/*/ID.png
     splits: tuple[str, ...]  # trained on
-    curves: float  # share of samples that are random curves, no faces
+    samples: dict[str, float]  # how often each of SAMPLES is shown
+    halved: float  # share of samples as soft as pictures of half the size are when enlarged
     line_px: float  # width of the lines to draw
+    start: str  # weights file that the net starts with; "": none
     rough: RoughParams
     net: NetParams
     loss: LineLoss
@@ -62,10 +64,18 @@ class SimplifierParams:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """What is shown and the strokes to find in it, in px of the crop."""
+
+    picture: Sketch
+    strokes: list[Stroke]
+
+
+@dataclass(frozen=True)
 class RoughPairs:
     """Step number -> batch of photo (the rough drawing, 1 = paper) and lines (1 = ink), (N, 1, S, S) in [0, 1]."""
 
-    drawings: Sequence[Drawing]
+    drawings: Sequence[Traced]
     params: SimplifierParams
     seed: int
 
@@ -76,20 +86,52 @@ class RoughPairs:
         return {"photo": rough, "lines": 1 - clean}
 
     def _pair(self, rng: np.random.Generator, count: int) -> tuple[Sketch, Sketch]:
-        augment = self.params.augment
+        params = self.params
         drawing = self.drawings[turn(self.seed, count, len(self.drawings))]
-        if rng.random() < self.params.curves:
-            drawing = random_curves(rng)
-        shape = (augment.crop_px, augment.crop_px)
-        strokes = moved(drawing, crop_matrix(rng, FACE, augment), shape)
-        rough = roughen(strokes, shape, self.params.rough, rng)
-        rough = np.float_power(rough, np.exp(augment.light * rng.standard_normal())).astype(np.float32)
-        if rng.random() < 0.5:  # ours: as simplify hands it on, or as it was scanned
-            rough = stretched(rough)
-        return rough, lines(strokes, shape, self.params.line_px)
+        matrix = crop_matrix(rng, FACE, params.augment)
+        sample = SAMPLES[chosen(params.samples, rng)](drawing, matrix, params, rng)
+        picture = np.float_power(sample.picture, np.exp(params.augment.light * rng.standard_normal()))
+        if rng.random() < params.halved:
+            picture = _halved(picture)
+        return picture.astype(np.float32), lines(sample.strokes, picture.shape, params.line_px)
 
 
-def moved(strokes: Sequence[Stroke], matrix: Matrix, shape: tuple[int, ...]) -> Drawing:
+def _rough(strokes: Sequence[Stroke], matrix: Matrix, params: SimplifierParams, rng: np.random.Generator) -> Sample:
+    shape = (params.augment.crop_px, params.augment.crop_px)
+    found = moved(strokes, matrix, shape)
+    picture = roughen(found, shape, params.rough, rng)
+    if rng.random() < 0.5:  # ours: as simplify hands it on, or as it was scanned
+        picture = stretched(picture)
+    return Sample(picture, found)
+
+
+def _sketch(drawing: Traced, matrix: Matrix, params: SimplifierParams) -> Sample:
+    """The style's raw sketch, paper around it."""
+    side = params.augment.crop_px
+    picture = cv2.warpAffine(drawing.raw, matrix, (side, side), flags=cv2.INTER_LINEAR, borderValue=(255,))
+    return Sample((picture / np.float32(255)).astype(np.float32), moved(drawing.strokes, matrix, (side, side)))
+
+
+def _clean(drawing: Traced, matrix: Matrix, params: SimplifierParams) -> Sample:
+    shape = (params.augment.crop_px, params.augment.crop_px)
+    strokes = moved(drawing.strokes, matrix, shape)
+    return Sample(lines(strokes, shape, params.line_px), strokes)
+
+
+SAMPLES: dict[str, Callable[[Traced, Matrix, SimplifierParams, np.random.Generator], Sample]] = {
+    "rough": lambda drawing, *how: _rough(drawing.strokes, *how),
+    "curves": lambda _, *how: _rough(random_curves(how[-1]), *how),
+    "sketches": lambda drawing, matrix, params, _: _sketch(drawing, matrix, params),
+    "clean": lambda drawing, matrix, params, _: _clean(drawing, matrix, params),
+}
+
+
+def _halved(picture: Sketch) -> Sketch:
+    half = resized(picture, (picture.shape[1] // 2, picture.shape[0] // 2))
+    return np.clip(resized(half, picture.shape[1::-1]), 0, 1)
+
+
+def moved(strokes: Sequence[Stroke], matrix: Matrix, shape: tuple[int, ...]) -> list[Stroke]:
     """Strokes under a (2, 3) matrix, without those that lie outside (H, W) altogether."""
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     points = [(s.points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32) for s in strokes]
@@ -100,7 +142,7 @@ def moved(strokes: Sequence[Stroke], matrix: Matrix, shape: tuple[int, ...]) -> 
     ]
 
 
-def random_curves(rng: np.random.Generator) -> Drawing:
+def random_curves(rng: np.random.Generator) -> list[Stroke]:
     """Smooth curves, rings and straight lines all over a picture of FACE_PX."""
     return [_curve(rng) for _ in range(int(rng.integers(5, 22)))]
 
@@ -128,24 +170,29 @@ def columns(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
     return {"photo": batch["photo"], "drawn": torch.sigmoid(-net(batch["photo"])), "clean": 1 - batch["lines"]}
 
 
-def _digest(drawings: Sequence[Drawing]) -> str:
-    parts: list[NDArray] = [stroke.points for drawing in drawings for stroke in drawing]
-    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+def _digest(drawings: Sequence[Traced]) -> str:
+    digest = hashlib.sha256()
+    for drawing in drawings:
+        digest.update(drawing.raw.tobytes() + b"".join(stroke.points.tobytes() for stroke in drawing.strokes))
+    return digest.hexdigest()
 
 
-def run(params: SimplifierParams, drawings: Sequence[Drawing], data: Path, device: Device) -> None:
+def run(params: SimplifierParams, drawings: Sequence[Traced], data: Path, device: Device) -> None:
     """Train: -> data/trained/simplifier. Its weights file is what ships as data/weights/simplifier.safetensors.
 
     `drawings`: the clean ones, in px of a 256-px face.
     """
     shown = RoughPairs(drawings, replace(params, batch=SHEET_FACES), params.seed + 1)(0)
-    code = [*training_code(), Path(__file__).resolve().parent.parent / "roughen.py"]
+    starts = [Path(params.start)] if params.start else []
+    code = [*training_code(), Path(__file__).resolve().parent.parent / "roughen.py", *starts]
     key = run_key({"simplifier": params}, _digest(drawings), code)
     header = {"stage": "simplifier", "params": asdict(params)}
     target = Layout(data).trained("simplifier")
 
     def build(fabric: Fabric) -> Supervised:
         net = LineNet(1, params.net.widths, params.net.side)
+        for file in starts:
+            net.load_state_dict(load_tensors(file)[0])
         return Supervised(fabric, net, params.optimizer, partial(losses, params=params.loss), columns)
 
     pairs = RoughPairs(drawings, params, params.seed)
