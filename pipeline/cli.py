@@ -305,6 +305,16 @@ def generate(
 
 
 @app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="A .safetensors file; a .json lands beside.")], data: Data = DATA
+) -> None:
+    """The trained generators as one small file, to hand on and for generate --weights."""
+    from pipeline import export
+
+    export.run(data, out)
+
+
+@app.command()
 def profile(name: Annotated[str, typer.Argument(help="A file of profiles/, or a path.")]) -> None:
     """Merge a profile into params.yaml and print what changed."""
     from pipeline import profile

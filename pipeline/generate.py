@@ -7,8 +7,11 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.images import SUFFIXES, Sketch, console, import_sketch, to_uint8, write_gray, write_photo
-from pipeline.inference import System, load_system, pick_device, read_system
+from pipeline.inference import System, pick_device, read_system
 from pipeline.manifest import Layout
+from pipeline.weights import folders
+
+SHIPPED = "cali-sketch-lite.safetensors"
 
 
 def files_of(paths: list[Path]) -> list[Path]:
@@ -45,11 +48,18 @@ def unique_names(files: list[Path]) -> list[str]:
 def run(sketches: list[Path], out: Path, weights: Path | None, invert: bool, data: Path, device: str) -> None:
     """Write OUT/NAME.refined.png (ink on paper) and OUT/NAME.photo.png for every drawing."""
     files = files_of(sketches)
-    system = read_system(weights, pick_device(device)) if weights else load_system(Layout(data), "joint", device)
+    used = weights or default_weights(Layout(data))
+    system = read_system(used, pick_device(device))
     for file, name in zip(files, unique_names(files), strict=True):
         drawing = import_sketch(file)
         generate_one(system, 1 - drawing if invert else drawing, file, out, name)
-    console.print(f"generate: {len(files)} photos in {out}")
+    console.print(f"generate: {len(files)} photos in {out}, by {used}")
+
+
+def default_weights(layout: Layout) -> Path:
+    """The file of the last joint training here, else the one that ships with the project."""
+    trained = layout.trained("joint") / "weights.safetensors"
+    return trained if trained.exists() else next(f / SHIPPED for f in folders() if (f / SHIPPED).is_file())
 
 
 def generate_one(system: System, drawing: Sketch, file: Path, out: Path, name: str) -> None:

@@ -77,7 +77,7 @@ SYSTEMS: dict[str, Callable[[Layout, torch.device], System]] = {"joint": _joint,
 
 
 def read_system(path: Path, device: torch.device) -> System:
-    """Both nets from one weights file of the joint stage."""
+    """Both nets from one weights file of the joint stage, or as `export` wrote it."""
     scn, isn = (_read(path, name, f"{name}/g/", device) for name in ("scn", "isn"))
     return System(scn, isn, device, load_tensors(path)[1]["size"])
 

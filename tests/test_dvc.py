@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[1]
 DVC = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())
 COMMANDS = (
-    *("cli", "sketch", "generate", "profile", "experiments"),
+    *("cli", "sketch", "generate", "profile", "experiments", "export"),
     *("evaluate_edges", "evaluate_contours", "evaluate_simplifier"),
 )
 STAGE_FILES = {

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline import export
 from pipeline.errors import Stopped, UserError
-from pipeline.inference import load_system
+from pipeline.inference import load_system, read_system
 from pipeline.manifest import Layout
 from pipeline.packed import read_split
 from pipeline.training import isn, joint, scn
@@ -384,3 +385,25 @@ def test_two_runs_of_the_same_training_are_told(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path))
     with resume_folder("k"), pytest.raises(UserError, match="another process"), resume_folder("k"):
         pass
+
+
+def test_export_keeps_both_generators_in_half_precision_and_says_what_they_are(data: Path, tmp_path: Path) -> None:
+    train_all(data)
+    scores = {"test": {"joint": {"all": {"psnr": 20.0}}}, "not_computed": {}}
+    (data / "evaluation").mkdir()
+    (data / "evaluation" / "metrics.json").write_text(json.dumps(scores))
+    export.run(data, tmp_path / "mine.safetensors")
+    tensors, _ = load_tensors(tmp_path / "mine.safetensors")
+    assert {key.split("/")[1] for key in tensors} == {"g"}
+    assert all(value.dtype == torch.half for value in tensors.values() if value.is_floating_point())
+    card = json.loads((tmp_path / "mine.json").read_text())
+    assert card["metrics"] == {"test": {"all": {"psnr": 20.0}}}
+    assert card["data"]["faces"] == 3
+    whole, small = (
+        load_system(Layout(data), "joint", "cpu"),
+        read_system(tmp_path / "mine.safetensors", torch.device("cpu")),
+    )
+    sketches = read_split(Layout(data), "test").layers["sketch/xdog"]
+    np.testing.assert_allclose(small.refine(sketches), whole.refine(sketches), atol=5e-3)
+    with pytest.raises(UserError, match=r"name a \.safetensors file"):
+        export.run(data, tmp_path / "mine.pt")

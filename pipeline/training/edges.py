@@ -17,7 +17,7 @@ from pipeline.boundaries import annotated_ids, read_annotated
 from pipeline.images import Photo
 from pipeline.manifest import Layout
 from pipeline.training.augment import CropAugment, crop_matrix, cropped, relit, turn
-from pipeline.training.checkpoint import load_tensors, run_key, tensors_digest, training_code
+from pipeline.training.checkpoint import load_tensors, run_key, training_code
 from pipeline.training.data import Batch
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.stage import SHEET_FACES, Device, Run, train
@@ -106,15 +106,15 @@ def run(params: EdgesParams, data: Path, device: Device) -> None:
     """Train: params.images -> data/trained/edges. Its weights file is what ships as data/weights/edges.safetensors."""
     batches, digest = read_boundaries(params, params.splits, params.seed)
     shown = Boundaries(batches.photos, batches.agreements, params.augment, SHEET_FACES, params.seed + 1)(0)
-    start = {key: value.float() for key, value in load_tensors(Path(params.start))[0].items()} if params.start else {}
-    key = run_key({"edges": params}, digest + tensors_digest({"net": start}), training_code())
+    starts = [Path(params.start)] if params.start else []
+    key = run_key({"edges": params}, digest, [*training_code(), *starts])
     header = {"stage": "edges", "params": asdict(params)}
     target = Layout(data).trained("edges")
 
     def build(fabric: Fabric) -> Supervised:
         net = EdgeNet(params.net.widths, params.net.side)
-        if start:
-            net.load_state_dict(start)
+        for start in starts:
+            net.load_state_dict(load_tensors(start)[0])
         return Supervised(fabric, net, params.optimizer, partial(losses, params=params.loss), columns)
 
     train(Run("edges", params.schedule, params.seed, lambda _: batches, shown, build, key, header, target), device)

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from models.lines import LineNet
 from models.losses import tolerant_dice
 from pipeline.canvas import FACE_PX, resized, stretched
+from pipeline.errors import UserError
 from pipeline.evaluate_simplifier import Traced
 from pipeline.images import Sketch
 from pipeline.manifest import Layout
@@ -182,6 +183,9 @@ def run(params: SimplifierParams, drawings: Sequence[Traced], data: Path, device
 
     `drawings`: the clean ones, in px of a 256-px face.
     """
+    unknown = set(params.samples) - set(SAMPLES)
+    if unknown:
+        raise UserError(f"train_simplifier.samples: unknown {sorted(unknown)}; there are {', '.join(SAMPLES)}")
     shown = RoughPairs(drawings, replace(params, batch=SHEET_FACES), params.seed + 1)(0)
     starts = [Path(params.start)] if params.start else []
     code = [*training_code(), Path(__file__).resolve().parent.parent / "roughen.py", *starts]
