@@ -55,7 +55,8 @@ def run(params: HedParams, data: Path, jobs: int) -> None:
     """equalized/ID.png -> edges/hed/ID.png for every accepted face."""
     layout = Layout(data)
     label = f"edges hed ({params.method})"
-    map_faces(partial(_one, params, layout), layout, layout.edges("hed"), asdict(params), jobs, label)
+    together = weights.at_once(nets=params.method != "soft")
+    map_faces(partial(_one, params, layout), layout, layout.edges("hed"), asdict(params), jobs, label, together)
 
 
 def _one(params: HedParams, layout: Layout, out: Path, face: str) -> None:

@@ -12,7 +12,7 @@ the `read_*` functions take only what the pipeline wrote itself.
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.progress import track
 
 from pipeline.errors import UserError
+from pipeline.together import side_by_side
 
 Photo = NDArray[np.uint8]
 Gray = NDArray[np.float32]
@@ -172,13 +173,20 @@ def luminance(photo: Photo) -> Gray:
     return cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(255)
 
 
-def map_images(function: Callable[[Item], Result], items: Sequence[Item], jobs: int, label: str) -> list[Result]:
+def map_images(
+    function: Callable[[Item], Result], items: Sequence[Item], jobs: int, label: str, at_once: int = 1
+) -> list[Result]:
     """Apply a function to every item in `jobs` processes, in order, with a progress bar.
+
+    With `at_once` above 1 this process works on so many items side by side instead, and their nets are asked together.
 
     The function must be picklable, deal with its own files and return little: what it returns is
     all that is kept in memory.
     """
-    if jobs == 1:
+    if at_once > 1:
+        groups = [items[i : i + at_once] for i in range(0, len(items), at_once)]
+        results: Iterable[Result] = (result for group in groups for result in side_by_side(function, group))
+    elif jobs == 1:
         results = map(partial(_single_threaded, function), items)
     else:
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator")

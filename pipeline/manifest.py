@@ -102,11 +102,12 @@ def map_faces(
     about: Mapping[str, Any],
     jobs: int,
     label: str,
+    at_once: int = 1,
 ) -> None:
     """`one(folder, id)` for every accepted face, into a new folder `target` that also tells how it was made."""
     ids = [face.id for face in read_faces(layout)]
     with new_folder(target) as out:
-        map_images(partial(one, out), ids, jobs, label)
+        map_images(partial(one, out), ids, jobs, label, at_once)
         write_about(out, about)
 
 

@@ -112,7 +112,8 @@ def run(style: str, params: SimplifyParams, data: Path, jobs: int, svg: bool = F
     layout = Layout(data)
     about = asdict(params) | {"style": made_with(layout.style(style))}
     one = partial(_one, style, params, layout, svg)
-    map_faces(one, layout, layout.simplified(style), about, jobs, f"simplify {style}")
+    together = weights.at_once(nets=params.styles[style] and params.method != "classical")
+    map_faces(one, layout, layout.simplified(style), about, jobs, f"simplify {style}", together)
 
 
 def _one(style: str, params: SimplifyParams, layout: Layout, svg: bool, out: Path, face: str) -> None:

@@ -5,7 +5,7 @@ import os
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from rich.table import Table
 from pipeline.errors import UserError
 from pipeline.images import write_bytes
 from pipeline.params import CHECKOUT
+from pipeline.together import ask
 
 if TYPE_CHECKING:  # torch is imported where tensors are read: stages that only name files start without it
     from torch import Tensor, nn
@@ -261,6 +262,18 @@ def read_net(name: str, path: Path, **options: str) -> "nn.Module":
         raise WeightsError(f"{path}: not the weights of {name}: {' '.join(str(error).split())[:200]}") from error
 
 
+GPU_BATCH = 16  # pictures at once, on a GPU
+
+
+def at_once(nets: bool) -> int:
+    """How many pictures to work on side by side: more than one where `nets` draw them and there is a GPU."""
+    if not nets:
+        return 1
+    import torch
+
+    return GPU_BATCH if torch.cuda.is_available() else 1
+
+
 @cache
 def runner(name: str) -> Callable[[NDArray], NDArray[np.float32]]:
     """A net that draws, as a function of one picture, on the GPU where there is one. Raises WeightsError.
@@ -273,13 +286,13 @@ def runner(name: str) -> Callable[[NDArray], NDArray[np.float32]]:
     found = net(name).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
-    def run(picture: NDArray) -> NDArray[np.float32]:
-        image = torch.from_numpy(np.array(picture)).to(device)
-        image = image.permute(2, 0, 1).float() / 255 if picture.ndim == 3 else image[None]
-        drawn = found(image[None].contiguous(memory_format=torch.channels_last))
-        return drawn[0, 0].float().cpu().numpy()
+    def run(pictures: NDArray) -> NDArray[np.float32]:
+        images = torch.from_numpy(np.array(pictures)).to(device)
+        images = images.permute(0, 3, 1, 2).float() / 255 if pictures.ndim == 4 else images[:, None]
+        drawn = found(images.contiguous(memory_format=torch.channels_last))
+        return drawn[:, 0].float().cpu().numpy()
 
-    return run
+    return partial(ask, run)
 
 
 def load_tensors(path: Path) -> "Tensors":

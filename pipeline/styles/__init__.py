@@ -12,12 +12,14 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.images import Photo, Sketch, luminance, read_photo, write_gray
 from pipeline.manifest import Layout, map_faces
+from pipeline.weights import at_once
 
 
 @dataclass(frozen=True)
 class Style:
     params: type  # dataclass of params.yaml's section styles.NAME
     draw: Callable[[Photo, Any], Sketch]
+    nets: Callable[[Any], bool] = lambda params: False  # whether a net draws
 
 
 def _xdog() -> Style:
@@ -41,7 +43,7 @@ def _photocopy() -> Style:
 def _photosketch() -> Style:
     from pipeline.styles.photosketch import PhotosketchParams, photosketch
 
-    return Style(PhotosketchParams, photosketch)
+    return Style(PhotosketchParams, photosketch, lambda params: params.method != "contour")
 
 
 STYLES: dict[str, Callable[[], Style]] = {
@@ -62,7 +64,8 @@ def style(name: str) -> Style:
 def run(name: str, params: Any, data: Path, jobs: int) -> None:
     """faces/photos/ID.png -> styles/NAME/ID.png for every accepted face; params as style(name).params."""
     layout = Layout(data)
-    map_faces(partial(_one, name, params, layout), layout, layout.style(name), asdict(params), jobs, f"style {name}")
+    one, together = partial(_one, name, params, layout), at_once(style(name).nets(params))
+    map_faces(one, layout, layout.style(name), asdict(params), jobs, f"style {name}", together)
 
 
 def _one(name: str, params: Any, layout: Layout, out: Path, face: str) -> None:
