@@ -264,7 +264,7 @@ def input_rows(of: Setting, fabric: Fabric, data: str, count: int) -> None:
     split, trainer = read_split(Layout(Path(data)), "train"), trainers(of, fabric, False)["joint"]
     made = Batches(split, sketch_layers(of.scn), count, of.joint.augment, 0, fabric.device)
     steps = iter(range(10**9))
-    with Ahead(made, readers(fabric.device)) as batches:
+    with Ahead(made, readers(made, fabric.device)) as batches:
         real = seconds(lambda: trainer.step(batches(next(steps))), fabric.device, 4.0)
     one = made(0)
     synthetic = seconds(lambda: trainer.step(one), fabric.device, 4.0)

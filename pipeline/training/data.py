@@ -170,6 +170,7 @@ class Ahead:
         self.pool.shutdown(wait=True, cancel_futures=True)
 
 
-def readers(device: torch.device) -> int:
-    """Threads that keep a device fed: on the CPU one, as the step itself takes all cores."""
-    return min(8, os.cpu_count() or 1) if device.type == "cuda" else 1
+def readers(made: Callable[[int], Batch], device: torch.device) -> int:
+    """Threads that keep a device fed: one where the data lies on it, or where the step itself takes all cores."""
+    resident = isinstance(made, Batches) and made.at == device
+    return 1 if resident or device.type != "cuda" else min(8, os.cpu_count() or 1)

@@ -131,7 +131,7 @@ def train(run: Run, device: Device) -> None:
             if fabric.is_global_zero:
                 write_photo(resume.folder / "samples" / f"{step:06d}.png", sample_sheet(trainer, shown))
 
-        with Ahead(load, readers(fabric.device)) as batches:
+        with Ahead(load, readers(made, fabric.device)) as batches:
             history = fit(trainer, batches, run.schedule, resume, sample, f"train {run.name}")
         if fabric.is_global_zero:
             _keep(run, trainer, history, resume)
