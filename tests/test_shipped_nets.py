@@ -1,15 +1,19 @@
 """The nets that ship, as the stages use them: what they draw of pictures whose answer is known."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
-from pipeline import simplify, weights
+from pipeline import generate, simplify, weights
 from pipeline.evaluate_simplifier import centrelines
 from pipeline.hed import HedParams, holistic
 from pipeline.images import Gray, Photo, Sketch
+from pipeline.inference import read_system
+from pipeline.manifest import Layout
 from pipeline.metrics import edge_scores
 from pipeline.params import CHECKOUT, load
 from pipeline.roughen import PEN_PX, lines
@@ -115,3 +119,40 @@ def test_the_same_picture_gives_the_same_bytes() -> None:
     first = holistic(photo, params)
     weights.runner.cache_clear()
     assert holistic(photo, params).tobytes() == first.tobytes()
+
+
+def drawn_face() -> Sketch:
+    """Head, hair line, brows, eyes, nose and mouth by a few strokes, (256, 256), 1 = paper."""
+    sketch = np.full((256, 256), 255, np.uint8)
+    cv2.ellipse(sketch, (128, 130), (62, 84), 0, 0, 360, 0, 2, cv2.LINE_AA)
+    cv2.ellipse(sketch, (128, 118), (74, 92), 0, 150, 390, 0, 2, cv2.LINE_AA)
+    cv2.ellipse(sketch, (128, 112), (56, 40), 0, 190, 350, 0, 2, cv2.LINE_AA)
+    for x in (100, 156):
+        cv2.ellipse(sketch, (x, 122), (12, 6), 0, 0, 360, 0, 2, cv2.LINE_AA)
+        cv2.ellipse(sketch, (x, 110), (16, 5), 0, 190, 350, 0, 2, cv2.LINE_AA)
+    cv2.ellipse(sketch, (128, 152), (10, 5), 0, 0, 180, 0, 2, cv2.LINE_AA)
+    cv2.ellipse(sketch, (128, 180), (20, 6), 0, 0, 180, 0, 2, cv2.LINE_AA)
+    cv2.line(sketch, (108, 180), (148, 180), 0, 2, cv2.LINE_AA)
+    return sketch.astype(np.float32) / 255
+
+
+def test_the_shipped_system_makes_a_face_of_a_drawing(tmp_path: Path) -> None:
+    used = generate.default_weights(Layout(tmp_path))
+    assert used.stat().st_size < 8e6
+    assert "## cali-sketch-lite" in (used.parent / "README.md").read_text()
+    drawing = drawn_face()
+    refined, photo = read_system(used, torch.device("cpu")).photo((drawing * 255).astype(np.uint8))
+    scores = edge_scores(refined > 0.5, drawing < 0.5, 4)
+    assert min(scores["precision"], scores["recall"]) > 0.6
+    red, _, blue = np.moveaxis(photo.astype(float), 2, 0)
+    skin, ground, hair = np.s_[140:170, 90:110], np.s_[100:140, 4:30], np.s_[36:60, 110:146]
+    assert (red - blue)[skin].mean() > 15
+    assert (red - blue)[ground].mean() < 0
+    assert photo[hair].mean() < photo[skin].mean() - 40
+
+
+def test_what_was_trained_here_comes_before_what_ships(tmp_path: Path) -> None:
+    own = Layout(tmp_path).trained("joint") / "weights.safetensors"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert generate.default_weights(Layout(tmp_path)) == own
