@@ -123,7 +123,7 @@ def test_refine_matches_the_training_net(data: Path) -> None:
     strokes = 1 - torch.from_numpy(np.array(sketch)).float()[:, None] / 255
     with torch.no_grad():
         expected = net.eval()(strokes)[:, 0].numpy()
-    np.testing.assert_allclose(system.refine(sketch), expected, atol=1e-5)
+    np.testing.assert_allclose(system.refine(sketch), expected, atol=3e-4)
 
 
 @pytest.mark.parametrize("stop", [1, 3, 5])
