@@ -46,7 +46,9 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     assert both.returncode == 0, both.stderr[-2000:]
     for stage in ("scn", "isn", "joint"):
         one, two = (tmp_path / name / "trained" / stage for name in ("one", "two"))
-        np.testing.assert_allclose(history(two), history(one), rtol=2e-2, atol=1e-3)
+        np.testing.assert_allclose(history(two), history(one), rtol=1e-3, atol=1e-5)
         a, b = (load_tensors(folder / "weights.safetensors")[0] for folder in (one, two))
         assert a.keys() == b.keys()
+        off = np.concatenate([(a[key].float() - b[key].float()).abs().flatten().numpy() for key in a])
+        assert np.quantile(off, 0.99) < 1e-4, stage  # Adam takes a whole step where a gradient is near to nothing
         assert sorted(path.name for path in two.iterdir()) == sorted(path.name for path in one.iterdir())

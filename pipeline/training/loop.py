@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
@@ -57,8 +58,11 @@ def fit(
     resume: Resume,
     sample: Callable[[int], None],
     label: str,
+    mean: Callable[[Tensor], Tensor] | None = None,
 ) -> list[Row]:
     """Train until the schedule or the plateau ends it; returns the history, one row per log interval.
+
+    `mean`: over the processes that train together, so that all log and decide alike; None where there is one.
 
     Raises UserError when a term is not finite (the last good state stays), Stopped on SIGTERM.
     """
@@ -71,18 +75,28 @@ def fit(
             terms = trainer.step(batch)
             sums = {key: sums[key].to(value) + value if sums else value for key, value in terms.items()}
             step, counted = step + 1, counted + len(batch["photo"])
-            if step % schedule.log_every_steps == 0 or step == schedule.steps:
+            logged = step % schedule.log_every_steps == 0 or step == schedule.steps
+            stop = asked() if mean is None else logged and bool(mean(_flag(sums, asked())) > 0)
+            saved = step % schedule.save_every_steps == 0 or stop
+            if mean and (logged or saved):
+                sums = {key: mean(value) for key, value in sums.items()}
+            if logged:
                 history.append(_row(step, sums, lr, history))
                 sums = {}
                 show(step, history[-1], counted / (time.monotonic() - started))
             if step % schedule.sample_every_steps == 0 or step == schedule.steps:
                 sample(step)
-            if step % schedule.save_every_steps == 0 or asked():
+            if saved:
                 sums_so_far = {f"sums/{key}": value for key, value in sums.items()}
                 resume.save(sums_so_far | trainer.state(), {"step": step, "history": history})
-            if asked() and step < schedule.steps:
+            if stop and step < schedule.steps:
                 raise Stopped(f"{label}: stopped at step {step} of {schedule.steps}; run it again to go on")
     return history
+
+
+def _flag(sums: Mapping[str, Tensor], value: bool) -> Tensor:
+    """On the device of the terms."""
+    return torch.full_like(next(iter(sums.values())), float(value))
 
 
 def _restore(trainer: Trainer, resume: Resume, label: str) -> tuple[int, list[Row], dict[str, Tensor]]:

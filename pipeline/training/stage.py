@@ -132,7 +132,8 @@ def train(run: Run, device: Device) -> None:
                 write_photo(resume.folder / "samples" / f"{step:06d}.png", sample_sheet(trainer, shown))
 
         with Ahead(load, readers(made, fabric.device)) as batches:
-            history = fit(trainer, batches, run.schedule, resume, sample, f"train {run.name}")
+            mean = fabric.all_reduce if fabric.world_size > 1 else None
+            history = fit(trainer, batches, run.schedule, resume, sample, f"train {run.name}", mean)  # type: ignore[arg-type]
         if fabric.is_global_zero:
             _keep(run, trainer, history, resume)
 
