@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -22,15 +23,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models import losses
 from models.blocks import InstanceNorm, PixelNorm
+from models.diffaugment import NOISE
 from models.discriminator import SnPatchDiscriminator
 from models.vgg import FULL_WIDTHS, Vgg19
+from pipeline.manifest import Layout
+from pipeline.packed import read_split
 from pipeline.params import CHECKOUT, load
 from pipeline.training.data import Ahead, Batch, Batches, readers
 from pipeline.training.gan import make_generator
 from pipeline.training.isn import Isn, IsnParams
 from pipeline.training.joint import Joint, JointParams
 from pipeline.training.scn import Scn, ScnParams
-from pipeline.training.stage import Device
+from pipeline.training.stage import Device, sketch_layers
 
 MATRIX = 8192  # side of the product that says what the device can do
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -179,7 +183,7 @@ def batch_of(count: int, size: int, device: torch.device) -> Batch:
     torch.manual_seed(0)
     channels = {"photo": 3, "canny": 1, "hed": 1, "product": 1, "sketch": 1}
     images = {name: torch.rand(count, c, size, size, device=device) for name, c in channels.items()}
-    return images | {"noise": torch.rand(count, 7, device=device)}
+    return images | {"noise": torch.rand(count, NOISE, device=device)}
 
 
 def seconds(step: Callable[[], Any], device: torch.device, least: float) -> float:
@@ -255,12 +259,6 @@ def _without_tf32(step: Callable[[], Any], device: torch.device, least: float) -
 
 def input_rows(of: Setting, fabric: Fabric, data: str, count: int) -> None:
     """Joint steps on real input beside the same steps on one batch over and over."""
-    from pathlib import Path
-
-    from pipeline.manifest import Layout
-    from pipeline.packed import read_split
-    from pipeline.training.stage import sketch_layers
-
     split, trainer = read_split(Layout(Path(data)), "train"), trainers(of, fabric, False)["joint"]
     made = Batches(split, sketch_layers(of.scn), count, of.joint.augment, 0, fabric.device)
     steps = iter(range(10**9))

@@ -1,6 +1,7 @@
 """The generators of both networks (Section 4.2): Johnson et al. 2016 with dilation and skips."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,19 +51,7 @@ class ResnetGenerator(nn.Module):
 GENERATORS: dict[str, Callable[..., nn.Module]] = {"resnet": ResnetGenerator, "unet_mru": UnetMruGenerator}
 
 
-def build_generator(
-    kind: str,
-    in_channels: int,
-    out_channels: int,
-    *,
-    width: int,
-    blocks: int,
-    dilation: int,
-    norm: str,
-    up: str,
-    padding: Padding,
-    spectral: bool,
-) -> nn.Module:
-    """A generator of the table. `norm`, `up`: of `models.blocks`' tables; `spectral`: on every convolution."""
-    generator = GENERATORS[kind](in_channels, out_channels, width, blocks, dilation, norm, up, padding)
+def build_generator(kind: str, in_channels: int, out_channels: int, *, spectral: bool, **options: Any) -> nn.Module:
+    """A generator of the table with its `options`; `spectral`: spectral norm on every convolution."""
+    generator = GENERATORS[kind](in_channels, out_channels, **options)
     return with_spectral_norm(generator) if spectral else generator

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import torch
@@ -213,14 +213,5 @@ def _gradient_penalty(images: Tensor, real: Sequence[Tensor], fakes: int) -> Ten
 
 def make_generator(params: GeneratorParams, channels: tuple[int, int]) -> nn.Module:
     """An untrained generator of the table."""
-    return build_generator(
-        params.kind,
-        *channels,
-        width=params.width,
-        blocks=params.blocks,
-        dilation=params.dilation,
-        norm=params.norm,
-        up=params.up,
-        padding=params.padding,
-        spectral=params.spectral,
-    )
+    options = asdict(params)
+    return build_generator(options.pop("kind"), *channels, **options)
