@@ -25,7 +25,7 @@ app.add_typer(weights_app, name="weights")
 Data = Annotated[Path, typer.Option(help="The data folder all stages share.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes to work in; the result does not depend on it.")]
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-Precision = Annotated[str, typer.Option(help="Lightning's name: 32-true, bf16-mixed, …; auto: bf16-mixed on a GPU.")]
+Precision = Annotated[str, typer.Option(help="Lightning's name: 32-true, bf16-mixed, …; auto: bf16 where fast.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the networks first: minutes once, then faster.")]
 StyleName = Annotated[Literal["xdog", "fdog", "photocopy", "photosketch"], typer.Argument(help="Drawing style.")]
 Out = Annotated[Path, typer.Option(help="Folder to write to; made if missing.")]

@@ -1,7 +1,8 @@
 """Stage evaluate: the trained system measured on the splits it was not trained on, per style.
 
 Systems: `joint` (SCN and ISN after joint training), `apart` (as trained alone), `isn_true` (ISN on the true
-Canny ⊙ HED: the upper bound) and `isn_raw` (ISN fed the raw sketch: what the SCN is worth).
+Canny ⊙ HED: the upper bound) and `isn_raw` (ISN fed the raw sketch: what the SCN is worth), all on the sketches as an
+unpractised hand draws them; `joint_simplified` and `apart_simplified` on the sketches as simplified, as in the paper.
 """
 
 import csv
@@ -24,6 +25,7 @@ from pipeline.packed import ARTIST, Split, read_split, splits
 from pipeline.sheets import contact_sheet
 
 Row = dict[str, Any]
+SET_SCORES = ("fid", "kid", "identity", "identity_rank1")  # of all faces of a style together
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ class Output:
     photos: NDArray[np.uint8]
 
 
-def styles_of(split: Split) -> list[str]:
-    return [name.removeprefix("sketch/") for name in split.layers if name.startswith("sketch/")]
+def styles_of(split: Split, kind: str = "sketch") -> list[str]:
+    """Of the packed drawings: "sketch", deformed, or "clean", simplified."""
+    return [name.removeprefix(f"{kind}/") for name in split.layers if name.startswith(f"{kind}/")]
 
 
 def outputs(split: Split, joint: System, apart: System) -> list[Output]:
@@ -56,11 +59,14 @@ def outputs(split: Split, joint: System, apart: System) -> list[Output]:
     made = [
         Output("isn_true", "canny_hed", 255 - product, None, apart.photos(product.astype(np.float32) / np.float32(255)))
     ]
+    for name, system in (("joint", joint), ("apart", apart)):
+        for kind, suffix in (("sketch", ""), ("clean", "_simplified")):
+            for style in styles_of(split, kind):
+                sketches = split.layers[f"{kind}/{style}"]
+                refined = system.refine(sketches)
+                made.append(Output(name + suffix, style, sketches, refined, system.photos(refined)))
     for style in styles_of(split):
         sketches = split.layers[f"sketch/{style}"]
-        for name, system in (("joint", joint), ("apart", apart)):
-            refined = system.refine(sketches)
-            made.append(Output(name, style, sketches, refined, system.photos(refined)))
         strokes = 1 - sketches.astype(np.float32) / np.float32(255)
         made.append(Output("isn_raw", style, sketches, None, apart.photos(strokes)))
     return made
@@ -80,7 +86,7 @@ def image_scores(
 ) -> dict[str, float]:
     """Photo, its Canny edges, what was generated, what was refined -> metrics of one image."""
     photo, canny, made, refined = task
-    scores = {"psnr": metrics.psnr(photo, made), "ssim": metrics.ssim(photo, made)}
+    scores = {measure.__name__: measure(photo, made) for measure in (metrics.psnr, metrics.ssim, metrics.ssim_51)}
     if refined is None:
         return scores
     edges, truth = refined > params.threshold, canny > 127
@@ -95,10 +101,16 @@ def mean_of(rows: list[Row]) -> dict[str, float]:
     return {"n": len(rows)} | {key: round(float(np.mean([row[key] for row in rows])), 4) for key in keys}
 
 
+def _mean_of_styles(scores: list[dict[str, Any]], key: str) -> float | None:
+    """None where it was not computed."""
+    known = [values[key] for values in scores if values.get(key) is not None]
+    return round(float(np.mean(known)), 4) if known else None
+
+
 def set_scores(split: Split, output: Output) -> tuple[dict[str, float | None], dict[str, str]]:
     """FID, KID and identity of one output; None, with the reason, where their weights are missing."""
     real, made = np.asarray(split.layers["photo"]), output.photos
-    scores: dict[str, float | None] = {"fid": None, "kid": None, "identity": None, "identity_rank1": None}
+    scores: dict[str, float | None] = dict.fromkeys(SET_SCORES)
     reasons = {}
     try:
         a, b = metrics.inception_features(real), metrics.inception_features(made)
@@ -129,9 +141,10 @@ def evaluate_split(
         extra, missing = set_scores(split, output) if output.system != "isn_raw" else ({}, {})
         reasons |= missing
         scores.setdefault(output.system, {})[output.style] = mean_of(own) | extra
-    for system in ("joint", "apart", "isn_raw"):
+    for system in (name for name in scores if name != "isn_true"):
         synthetic = [row for row in rows if row["system"] == system and row["style"] != ARTIST]
-        scores[system]["all"] = mean_of(synthetic)
+        of_sets = [values for style, values in scores[system].items() if style != ARTIST]
+        scores[system]["all"] = mean_of(synthetic) | {key: _mean_of_styles(of_sets, key) for key in SET_SCORES}
     return scores, rows, made, reasons
 
 

@@ -5,7 +5,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -51,8 +51,10 @@ class Family:
     paper: Mapping[str, tuple[float, ...]]  # variant -> its figures, as many as columns, or none
 
 
-def quality(*metrics: str) -> tuple[Column, ...]:
-    return tuple(Column(metric.upper(), ("joint", "all", metric)) for metric in metrics)
+def quality(kind: Literal["simplified", "deformed"], *metrics: str) -> tuple[Column, ...]:
+    """Of the photos that the system makes of such drawings, mean over the styles."""
+    system, suffix = {"simplified": ("joint_simplified", ""), "deformed": ("joint", ", deformed")}[kind]
+    return tuple(Column(f"{metric.upper()}{suffix}", (system, "all", metric)) for metric in metrics)
 
 
 FAMILIES = {
@@ -65,7 +67,7 @@ FAMILIES = {
             "both-literal": {"train_scn.loss.targets": ["hed", "canny"]},
         },
         tuple(
-            Column(head, ("apart", "all", key))
+            Column(head, ("apart_simplified", "all", key))
             for head, key in (
                 ("precision", "precision"),
                 ("recall", "recall"),
@@ -88,7 +90,7 @@ FAMILIES = {
             "improved-2-scn": {"train_scn.net.generator.kind": "unet_mru"},
             "improved-2-isn": {"train_isn.net.generator.kind": "unet_mru"},
         },
-        quality("psnr", "ssim", "fid", "identity_rank1"),
+        quality("simplified", "psnr", "ssim", "fid", "identity_rank1", "ssim_51"),
         {
             "original": (20.25, 0.8006, 58.43),
             "improved-1": (20.34, 0.8092, 57.09),
@@ -105,14 +107,16 @@ FAMILIES = {
             "r1": both("loss.adversarial.r1", 1.0),
             "diffaugment": both("loss.adversarial.augment", ["color", "translation", "cutout"]),
             "turned-and-zoomed": everywhere("augment.angle_deg", 6) | everywhere("augment.zoom", 0.06),
-            "no-deformation": drawn("deformed", False),
+            "simplified": drawn("drawn", ["simplified"]),
+            "simplified-and-deformed": drawn("drawn", ["simplified", "deformed"]),
             **{f"{name}-alone": drawn("styles", [name]) for name in SOURCES},
             "with-people": drawn("styles", [*SOURCES, "artist"]),
             "no-end-to-end": {"train_joint.isn_to_scn": False},
             "tv-as-printed": {"train_isn.loss.tv": "paper"},
             "hard-product": {"pack.product_spread_px": 0},
         },
-        quality("psnr", "ssim", "precision_2px", "recall_2px", "identity_rank1"),
+        quality("simplified", "psnr", "ssim")
+        + quality("deformed", "psnr", "ssim", "precision_2px", "recall_2px", "identity_rank1"),
         {},
     ),
 }

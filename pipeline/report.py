@@ -27,7 +27,19 @@ from pipeline.tables import print_table
 
 matplotlib.use("Agg")
 
-COLUMNS = ("n", "psnr", "ssim", "precision", "recall", "precision_2px", "recall_2px", "fid", "kid", "identity_rank1")
+COLUMNS = (
+    "n",
+    "psnr",
+    "ssim",
+    "ssim_51",
+    "precision",
+    "recall",
+    "precision_2px",
+    "recall_2px",
+    "fid",
+    "kid",
+    "identity_rank1",
+)
 PACKAGES = ("torch", "torchvision", "numpy", "opencv-contrib-python", "scikit-image", "dvc")
 PAPER_TABLE_1 = (
     ("pix2pix", 18.83, 0.7554, 76.90),
@@ -196,5 +208,5 @@ def _slug(name: str) -> str:
 def summary(data: Path) -> None:
     """Print the metrics table and the path of the report."""
     layout = Layout(data)
-    print_table(["split", "system", "style", *COLUMNS[:7]], [row[:10] for row in metric_rows(read_metrics(layout))])
+    print_table(["split", "system", "style", *COLUMNS[:8]], [row[:11] for row in metric_rows(read_metrics(layout))])
     print(f"report: {(layout.report / 'index.html').resolve()}")

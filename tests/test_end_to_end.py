@@ -79,6 +79,7 @@ def cali(folder: Path, *arguments: str, check: bool = True) -> subprocess.Comple
 def test_metrics_and_report_are_there(checkout: Path) -> None:
     metrics = json.loads((checkout / "data/evaluation/metrics.json").read_text())
     assert metrics["test"]["joint"]["all"]["psnr"] > 3
+    assert set(metrics["test"]["joint_simplified"]) == set(metrics["test"]["joint"])
     assert metrics["test"]["isn_true"]["canny_hed"]["n"] > 0
     assert metrics["test"]["isn_true"]["canny_hed"]["fid"] is None or "fid, kid" not in metrics["not_computed"]
     index = json.loads((checkout / "data/packed/test/index.json").read_text())

@@ -47,7 +47,7 @@ def test_unknown_names_are_told() -> None:
 
 
 def experiment(name: str, psnr: float | None) -> dict:
-    metrics = {"test": {"joint": {"all": {"psnr": psnr, "ssim": 0.5}}}}
+    metrics = {"test": {"joint_simplified": {"all": {"psnr": psnr, "ssim": 0.5}}}}
     data = {"metrics": {"data/evaluation/metrics.json": {"data": metrics if psnr else None}}}
     return {"name": name, "revs": [{"data": data}]}
 

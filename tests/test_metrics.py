@@ -38,6 +38,21 @@ def test_ssim_is_wang_et_al() -> None:
     assert metrics.ssim(PHOTO, PHOTO) == pytest.approx(1)
 
 
+def test_ssim_51_is_a_flat_window_on_gray() -> None:
+    rng = np.random.default_rng(0)
+    a = np.repeat(rng.integers(0, 256, (60, 60, 1), np.uint8), 3, 2)
+    b = np.clip(a.astype(int) + rng.integers(-40, 41, (60, 60, 1)), 0, 255).astype(np.uint8)
+    scores = []
+    for y in range(10):
+        for x in range(10):
+            p, q = (image[y : y + 51, x : x + 51, 0].astype(float) for image in (a, b))
+            covariance = np.cov(p.ravel(), q.ravel())
+            means = 2 * p.mean() * q.mean() + 2.55**2, p.mean() ** 2 + q.mean() ** 2 + 2.55**2
+            spreads = 2 * covariance[0, 1] + 7.65**2, np.trace(covariance) + 7.65**2
+            scores.append(means[0] * spreads[0] / means[1] / spreads[1])
+    assert metrics.ssim_51(a, b) == pytest.approx(np.mean(scores), abs=1e-6)
+
+
 def test_edges_shifted_by_a_pixel() -> None:
     truth = np.zeros((32, 32), bool)
     truth[10, 4:28] = True

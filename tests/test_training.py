@@ -26,7 +26,7 @@ from pipeline.training.checkpoint import (
 from pipeline.training.data import Ahead, AugmentParams, Batches
 from pipeline.training.gan import AdversarialParams, DiscriminatorParams, GeneratorParams, NetParams, OptimizerParams
 from pipeline.training.loop import ScheduleParams, plateaued
-from pipeline.training.stage import Device
+from pipeline.training.stage import Device, sketch_layers
 
 CPU = Device("cpu", "32-true")
 SIZE = 64
@@ -42,7 +42,7 @@ SCN = scn.ScnParams(
     SCHEDULE,
     STILL,
     ("xdog",),
-    True,
+    ("deformed",),
     2,
     0,
 )
@@ -60,7 +60,9 @@ ISN = isn.IsnParams(
     2,
     0,
 )
-JOINT = joint.JointParams(OPTIMIZER, replace(SCHEDULE, plateau_term="isn_l1"), STILL, ("xdog",), True, True, 2, 0)
+JOINT = joint.JointParams(
+    OPTIMIZER, replace(SCHEDULE, plateau_term="isn_l1"), STILL, ("xdog",), ("deformed",), True, 2, 0
+)
 
 
 def write_data(folder: Path) -> Path:
@@ -289,6 +291,12 @@ def test_without_end_to_end_the_photo_teaches_the_scn_nothing(data: Path) -> Non
         trainer.step(batch)
         moved = [not torch.equal(before[n], p) for n, p in trainer.scn.gan.generator.named_parameters()]
         assert any(moved) is end_to_end
+
+
+def test_kinds_and_styles_name_layers() -> None:
+    both = replace(SCN, styles=("xdog", "artist"), drawn=("deformed", "simplified"))
+    assert sketch_layers(both) == ("sketch/xdog", "sketch/artist", "clean/xdog", "sketch/artist")
+    assert sketch_layers(None) == ()
 
 
 def test_sigterm_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,10 +92,6 @@ class Gan:
     def _adam(self, module: nn.Module, lr: float) -> torch.optim.Optimizer:
         return torch.optim.Adam(module.parameters(), lr=lr, betas=self.optimizer.betas, fused=True)
 
-    def nets(self) -> list[nn.Module]:
-        """What may be compiled. R1 differentiates D twice, which compiled code cannot."""
-        return [self.generator] if self.adversarial.r1 else [self.generator, self.discriminator]
-
     def set_progress(self, share: float) -> float:
         """Learning rates for the step at `share` of the schedule; returns G's."""
         decay = 1 - max(0.0, 2 * share - 1) * (1 - self.optimizer.final_lr_share)

@@ -112,7 +112,8 @@ class Isn:
         return weighted_sum(terms, self.loss.weights)
 
     def nets(self) -> list[nn.Module]:
-        return [*self.gan.nets(), self.vgg]
+        """What --compile compiles: nearly all the work."""
+        return [self.gan.generator]
 
     def set_progress(self, share: float) -> float:
         return self.gan.set_progress(share)

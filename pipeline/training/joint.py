@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from lightning.fabric import Fabric
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ class JointParams:
     schedule: ScheduleParams
     augment: AugmentParams
     styles: tuple[str, ...]  # as of train_scn
-    deformed: bool
+    drawn: tuple[Literal["deformed", "simplified"], ...]
     isn_to_scn: bool  # the photo's loss reaches G1 too; else it learns from its own alone
     batch: int
     seed: int
@@ -53,7 +54,8 @@ class Joint:
         return {f"{n}_{k}": v.detach() for rows in (terms, judged) for n, row in rows.items() for k, v in row.items()}
 
     def nets(self) -> list[nn.Module]:
-        return [net for part in self.parts.values() for net in part.nets()]
+        """What --compile compiles: nearly all the work."""
+        return [part.gan.generator for part in self.parts.values()]
 
     def set_progress(self, share: float) -> float:
         self.isn.set_progress(share)

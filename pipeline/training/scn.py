@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lightning.fabric import Fabric
@@ -44,7 +45,7 @@ class ScnParams:
     schedule: ScheduleParams
     augment: AugmentParams
     styles: tuple[str, ...]  # drawn from; "artist": people's drawings, where the data has them
-    deformed: bool  # as an unpractised hand draws them, or as simplified
+    drawn: tuple[Literal["deformed", "simplified"], ...]  # as an unpractised hand draws, as the simplifier traced
     batch: int
     seed: int
 
@@ -80,7 +81,8 @@ class Scn:
         return weighted_sum(terms, self.loss.weights)
 
     def nets(self) -> list[nn.Module]:
-        return self.gan.nets()
+        """What --compile compiles: nearly all the work."""
+        return [self.gan.generator]
 
     def set_progress(self, share: float) -> float:
         return self.gan.set_progress(share)

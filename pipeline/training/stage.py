@@ -31,6 +31,8 @@ from pipeline.training.data import Ahead, AugmentParams, Batch, Batches, readers
 from pipeline.training.loop import Row, ScheduleParams, Trainer, fit, write_history
 
 SHEET_FACES = 8
+LAYERS_OF = {"deformed": "sketch", "simplified": "clean"}  # kind of drawing -> packed layers
+CPU_BF16 = ("avx512_bf16", "amx_bf16")  # instructions that make bf16 faster than fp32
 STILL = AugmentParams(flip=False, shift_px=0, angle_deg=0, zoom=0)
 
 
@@ -42,7 +44,7 @@ class Device:
     """
 
     device: str
-    precision: str  # "32-true", "bf16-mixed", ...; auto: bf16-mixed on the GPU
+    precision: str  # "32-true", "bf16-mixed", ...; auto: bf16-mixed where the device computes in bf16
     compile: bool = False
 
     def fabric(self) -> Fabric:
@@ -60,8 +62,11 @@ class Device:
 
     def chosen_precision(self) -> str:
         """What `auto` stands for here."""
+        if self.precision != "auto":
+            return self.precision
         cuda = self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
-        return ("bf16-mixed" if cuda else "32-true") if self.precision == "auto" else self.precision
+        able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
+        return "bf16-mixed" if cuda or any(able.get(name) for name in CPU_BF16) else "32-true"
 
 
 class SketchParams(Protocol):
@@ -70,7 +75,7 @@ class SketchParams(Protocol):
     @property
     def styles(self) -> tuple[str, ...]: ...
     @property
-    def deformed(self) -> bool: ...
+    def drawn(self) -> tuple[str, ...]: ...
 
 
 class StageParams(Protocol):
@@ -203,11 +208,11 @@ def _batches(split: Split, drawn: tuple[str, ...], params: StageParams, fabric: 
 
 
 def sketch_layers(sketches: SketchParams | None) -> tuple[str, ...]:
-    """Names of the packed layers; people's drawings are as they are."""
+    """Names of the packed layers, each as likely as the next; people's drawings are as they are."""
     if sketches is None:
         return ()
-    kind = "sketch" if sketches.deformed else "clean"
-    return tuple(f"{'sketch' if style == ARTIST else kind}/{style}" for style in sketches.styles)
+    kinds = [LAYERS_OF[kind] for kind in sketches.drawn]
+    return tuple(f"{'sketch' if style == ARTIST else kind}/{style}" for kind in kinds for style in sketches.styles)
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Any) -> Tensor:
