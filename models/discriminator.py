@@ -28,7 +28,8 @@ class SnPatchDiscriminator(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         activations = []
         for layer in self.layers:
-            x = layer(x)
+            # the same result; on CPUs torch's bf16 weight gradient over a map of one pixel is not finite (2.14)
+            x = layer(F.pad(x, (0, 1, 0, 1)) if x.shape[-1] == 1 else x)
             activations.append(x)
         return activations
 

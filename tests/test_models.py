@@ -164,3 +164,12 @@ def test_norms_equal_their_formula_forward_and_back(norm: str, layout: torch.mem
         "pixel": lambda x: x / (x.square().mean(1, keepdim=True) + 1e-6).sqrt(),
     }
     torch.testing.assert_close(NORMS[norm](5)(x), formula[norm](x))
+
+
+def test_discriminator_pads_a_map_of_one_pixel_without_effect() -> None:
+    """32 px: the last convolution sees one pixel; as a convolution of it in float64 says."""
+    d = SnPatchDiscriminator(1, 2).eval()
+    maps = d(torch.rand(2, 1, 32, 32))
+    layer = without_parametrizations(d.layers[5]).double()[0]
+    expected = F.leaky_relu(F.conv2d(maps[4].double(), layer.weight, layer.bias, 2, 2), 0.2)
+    torch.testing.assert_close(maps[5].double(), expected, rtol=1e-5, atol=1e-7)

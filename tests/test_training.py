@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from pipeline import export
 from pipeline.errors import Stopped, UserError
@@ -265,19 +266,25 @@ def test_moving_average_is_what_is_handed_on(data: Path) -> None:
         AdversarialParams("lsgan", 0.0, ("color", "translation", "cutout")),
     ],
 )
-def test_options_of_d_train(data: Path, adversarial: AdversarialParams) -> None:
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_options_of_d_train(data: Path, adversarial: AdversarialParams, precision: str) -> None:
     net = replace(ISN.net, discriminator=DiscriminatorParams(2, 2))
-    isn.run(replace(ISN, net=net, loss=replace(ISN.loss, adversarial=adversarial)), data, CPU)
+    isn.run(replace(ISN, net=net, loss=replace(ISN.loss, adversarial=adversarial)), data, Device("cpu", precision))
     assert Layout(data).trained("isn").exists()
 
 
-def test_r1_is_the_squared_slope_of_d(data: Path) -> None:
-    """On a D that is linear in one pixel the penalty is known."""
-    from pipeline.training.gan import _gradient_penalty
+class OnePixel(nn.Module):
+    """A D that is three times the first pixel, everywhere."""
 
-    images = torch.rand(4, 1, 2, 2, requires_grad=True)
-    verdict = (3 * images[:, :, :1, :1]).expand(-1, 5, -1, -1)
-    assert _gradient_penalty(images, [verdict[:2]], 2).item() == pytest.approx(9)
+    def forward(self, images: Tensor) -> list[list[Tensor]]:
+        return [[3 * images[:, :1, :1, :1].expand(-1, 5, 4, 4)]]
+
+
+def test_r1_is_the_squared_slope_of_d() -> None:
+    """On a D that is linear in one pixel the penalty is known."""
+    trainer = scn.Scn(CPU.fabric(), SCN)
+    trainer.gan.discriminator = OnePixel()  # type: ignore[assignment]
+    assert trainer.gan._gradient_penalty(torch.rand(2, 1, 8, 8)).item() == pytest.approx(9)
 
 
 def test_without_end_to_end_the_photo_teaches_the_scn_nothing(data: Path) -> None:

@@ -18,12 +18,14 @@ from test_training import CPU, ISN, JOINT, SCN
 
 import pipeline.images
 from pipeline.training import checkpoint, isn, joint, scn
+from pipeline.training.gan import AdversarialParams
 
 KILLS = 20
 TRAINERS: dict[str, Any] = {"scn": scn.Scn, "isn": isn.Isn, "joint": joint.Joint}
+R1 = replace(SCN.loss, adversarial=AdversarialParams("lsgan", 0.1, ()))
 EMA = {"optimizer": replace(tiny.OPTIMIZER, ema=0.9)}
 RUNS: dict[str, Callable[[Path], None]] = {
-    "scn": lambda data: scn.run(replace(SCN, **EMA), data, CPU),
+    "scn": lambda data: scn.run(replace(SCN, loss=R1, **EMA), data, CPU),
     "isn": lambda data: isn.run(replace(ISN, **EMA), data, CPU),
     "joint": lambda data: joint.run(SCN, ISN, replace(JOINT, **EMA), data, CPU),
 }

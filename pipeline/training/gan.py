@@ -108,17 +108,28 @@ class Gan:
         """
         self.discriminator.train().requires_grad_(True)
         images = self._augmented(torch.cat([*real, fake.detach()]), noise)
-        images.requires_grad_(self.adversarial.r1 > 0)
         verdicts = [scale[-1].float() for scale in self.d(images)]
         split = [(verdict[: -len(fake)], verdict[-len(fake) :]) for verdict in verdicts]
         loss = torch.stack([self.loss.discriminator(*pair) for pair in split]).mean()
         if self.adversarial.r1:
-            loss = loss + self.adversarial.r1 / 2 * _gradient_penalty(images, [pair[0] for pair in split], len(fake))
+            loss = loss + self.adversarial.r1 / 2 * self._gradient_penalty(images[: -len(fake)])
         self.d_optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         self.d_optimizer.step()
         right = [((a > self.loss.border).float().mean() + (b < self.loss.border).float().mean()) / 2 for a, b in split]
         return {"discriminator": loss.detach(), "accuracy": torch.stack(right).mean()}
+
+    def _gradient_penalty(self, real: Tensor) -> Tensor:
+        """R1: the mean squared norm of D's gradient at the real images.
+
+        Not through self.d, which lets no gradient pass but that of the whole loss.
+        """
+        self.discriminator.eval()
+        images = real.detach().requires_grad_()
+        with self.fabric.autocast():
+            total = torch.stack([scale[-1].float().mean((1, 2, 3)).sum() for scale in self.discriminator(images)]).sum()
+        (slope,) = torch.autograd.grad(total, images, create_graph=True)
+        return slope.square().sum((1, 2, 3)).mean()
 
     def update_generator(self) -> None:
         """One step of G with the gradients at hand; its moving average follows."""
@@ -198,13 +209,6 @@ class Gan:
             raise CheckpointError(f"these weights are of another net: {' '.join(str(error).split())[:300]}") from error
         if self.average is not None:
             self.average.load_state_dict(below(tensors, "g/"))
-
-
-def _gradient_penalty(images: Tensor, real: Sequence[Tensor], fakes: int) -> Tensor:
-    """R1: the mean squared norm of D's gradient at the real images."""
-    total = torch.stack([verdict.mean((1, 2, 3)).sum() for verdict in real]).sum()
-    (slope,) = torch.autograd.grad(total, images, create_graph=True)
-    return slope[:-fakes].square().sum((1, 2, 3)).mean()
 
 
 def make_generator(params: GeneratorParams, channels: tuple[int, int]) -> nn.Module:
