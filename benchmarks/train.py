@@ -6,6 +6,7 @@ loss and image, every term read back in every step: as the nearest public system
 
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,10 +31,10 @@ from pipeline.manifest import Layout
 from pipeline.packed import read_split
 from pipeline.params import CHECKOUT, load
 from pipeline.training.data import Ahead, Batch, Batches, readers
-from pipeline.training.gan import make_generator
-from pipeline.training.isn import Isn, IsnParams
+from pipeline.training.gan import Gan, make_generator
+from pipeline.training.isn import IsnParams
 from pipeline.training.joint import Joint, JointParams
-from pipeline.training.scn import Scn, ScnParams
+from pipeline.training.scn import ScnParams
 from pipeline.training.stage import Device, sketch_layers
 
 MATRIX = 8192  # side of the product that says what the device can do
@@ -72,11 +73,14 @@ def vgg() -> Vgg19:
 
 
 class PlainGan:
-    """One GAN as most people write it."""
+    """One GAN as most people write it, with the weights of ours."""
 
-    def __init__(self, params: Any, channels: tuple[int, int], device: torch.device) -> None:
-        self.g = _plainly(make_generator(params.net.generator, channels)).to(device)
-        self.d = _plainly(SnPatchDiscriminator(channels[1], params.net.discriminator.width)).to(device)
+    def __init__(self, params: Any, channels: tuple[int, int], ours: Gan, device: torch.device) -> None:
+        g = make_generator(params.net.generator, channels)
+        d = SnPatchDiscriminator(channels[1], params.net.discriminator.width)
+        g.load_state_dict(ours.generator.state_dict())
+        d.load_state_dict(ours.discriminator.scales[0].state_dict())
+        self.g, self.d = _plainly(g).to(device), _plainly(d).to(device)
         self.g_adam = torch.optim.Adam(self.g.parameters(), params.optimizer.lr, params.optimizer.betas)
         self.d_adam = torch.optim.Adam(self.d.parameters(), params.optimizer.lr / 10, params.optimizer.betas)
 
@@ -110,17 +114,22 @@ def _plainly(net: nn.Module) -> nn.Module:
             if isinstance(child, PixelNorm):
                 setattr(module, name, PlainPixelNorm())
         if is_parametrized(module, "weight"):
+            found = module.parametrizations.weight  # type: ignore[union-attr]
+            state = {"weight_orig": found.original, "weight_u": found[0]._u, "weight_v": found[0]._v}  # type: ignore[index, union-attr]
+            kept = {name: value.detach().clone() for name, value in state.items()}  # type: ignore[operator]
             remove_parametrizations(module, "weight")
-            spectral_norm(module)
+            spectral_norm(module).load_state_dict(kept, strict=False)
     return net
 
 
 class Plain:
     """Both networks' steps; weights of the terms as `Setting` has them."""
 
-    def __init__(self, of: Setting, device: torch.device) -> None:
-        self.of, self.scn, self.isn = of, PlainGan(of.scn, (1, 1), device), PlainGan(of.isn, (1, 3), device)
-        self.vgg = vgg().to(device)
+    def __init__(self, of: Setting, ours: Joint, device: torch.device) -> None:
+        self.of = of
+        self.scn = PlainGan(of.scn, (1, 1), ours.scn.gan, device)
+        self.isn = PlainGan(of.isn, (1, 3), ours.isn.gan, device)
+        self.vgg = deepcopy(ours.isn.vgg).to(memory_format=torch.contiguous_format)
 
     def scn_loss(self, refined: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         d_loss, real, fake = self.scn.judge(batch["product"], refined)
@@ -162,20 +171,12 @@ class Plain:
         return [loss.item() for loss in (*scn, *isn)]
 
 
-def trainers(of: Setting, fabric: Fabric, compiled: bool) -> dict[str, Any]:
-    """The project's own, with full VGG-19."""
-    made: dict[str, Any] = {
-        "scn": Scn(fabric, of.scn),
-        "isn": Isn(fabric, of.isn),
-        "joint": Joint(fabric, of.scn, of.isn, of.joint),
-    }
-    for isn in (made["isn"], made["joint"].isn):
-        isn.vgg = fabric.to_device(vgg()).to(memory_format=torch.channels_last)
-    for trainer in made.values():
-        trainer.set_progress(0.0)
-        for net in trainer.nets() if compiled else ():
-            net.compile(dynamic=False)
-    return made
+def system(of: Setting, fabric: Fabric) -> Joint:
+    """The project's own networks and steps, with full VGG-19."""
+    joint = Joint(fabric, of.scn, of.isn, of.joint)
+    joint.isn.vgg = fabric.to_device(vgg()).to(memory_format=torch.channels_last)
+    joint.set_progress(0.0)
+    return joint
 
 
 def batch_of(count: int, size: int, device: torch.device) -> Batch:
@@ -187,14 +188,17 @@ def batch_of(count: int, size: int, device: torch.device) -> Batch:
 
 
 def seconds(step: Callable[[], Any], device: torch.device, least: float) -> float:
-    """Seconds a call, over at least `least` seconds, after two to warm up."""
-    for _ in range(2):
-        step()
+    """Seconds a call, over at least `least` seconds, after two to warm up and one to learn how often to look."""
+    step()
+    step()
+    start = _now(device)
+    step()
+    together = max(1, min(20, int(0.1 / (_now(device) - start))))
     calls, start = 0, _now(device)
     while (took := _now(device) - start) < least or calls < 2:
-        for _ in range(5 if device.type == "cuda" else 1):
+        for _ in range(together):
             step()
-            calls += 1
+        calls += together
     return took / calls
 
 
@@ -211,41 +215,84 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     return 2 * side**3 / seconds(lambda: a @ b, device, 0.5)
 
 
-def flops(step: Callable[[], Any]) -> int:
-    """Of one eager step."""
-    with FlopCounterMode(display=False) as counter:
-        step()
-    return counter.get_total_flops()
-
-
 def main(
     size: Annotated[int, typer.Option(help="Side of the faces, px.")] = 128,
     width: Annotated[int, typer.Option(help="Of all networks; 64: the paper's.")] = 16,
     batch: Annotated[list[int] | None, typer.Option(help="Batch sizes.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    compiled: Annotated[bool, typer.Option("--compile")] = False,
+    precision: Annotated[str, typer.Option(help="Of ours: 32-true, bf16-mixed, auto.")] = "auto",
+    compiled: Annotated[bool, typer.Option("--compile", help="Ours compiled, too.")] = False,
     least: Annotated[float, typer.Option(help="Seconds each is measured for, at least.")] = 2.0,
     data: Annotated[str, typer.Option(help="Packed data of that size: real input beside synthetic.")] = "",
 ) -> None:
     """Images a second of SCN, ISN and joint steps, plain and ours, and their ratio."""
-    fabric, of = Device(device, "auto").fabric(), setting(width)
+    chosen = Device(device, precision)
+    fabric, of = chosen.fabric(), setting(width)
     rate = matrix_rate(fabric.device, torch.bfloat16 if fabric.device.type == "cuda" else torch.float32)
-    heads = ("step", "batch", "plain", "ours", "ratio", "TFLOP/s", "of matrix rate", "plain TF32 off")
-    table = Table(*heads, title=f"images/s, {size} px, width {width}, {fabric.device}")
+    heads = ("step", "batch", "how", "images/s", "times plain", "TFLOP/s", "of matrix rate", "first losses off by")
+    title = (
+        f"{size} px, width {width}, {fabric.device}, {chosen.chosen_precision()}, matrix rate {rate / 1e12:.4g} TFLOP/s"
+    )
+    table = Table(*heads, title=title)
     for count in batch or [4]:
         inputs = batch_of(count, size, fabric.device)
-        plain, own, counted = Plain(of, fabric.device), trainers(of, fabric, compiled), trainers(of, fabric, False)
-        for name, trainer in own.items():
-            plainly, ours = partial(getattr(plain, f"step_{name}"), inputs), partial(trainer.step, inputs)
-            slow, fast = seconds(plainly, fabric.device, least), seconds(ours, fabric.device, least)
-            done = flops(partial(counted[name].step, inputs)) / fast
-            strict = _without_tf32(plainly, fabric.device, least)
-            cells = [count / slow, count / fast, slow / fast, done / 1e12, done / rate, count / strict]
-            table.add_row(name, str(count), *(f"{cell:.3g}" for cell in cells))
-            Console().print(name, count, [f"{cell:.3g}" for cell in cells])
+        for name in ("scn", "isn", "joint"):
+            for row in rows_of(name, of, fabric, inputs, compiled, least):
+                done = row.flops / row.seconds
+                cells = [count / row.seconds, row.times, done / 1e12, done / rate, row.off]
+                line = [name, str(count), row.how, *(f"{cell:.3g}" for cell in cells)]
+                table.add_row(*line)
+                print(*line, flush=True)
     Console().print(table)
     if data:
-        input_rows(of, fabric, data, (batch or [4])[0])
+        input_row(of, fabric, data, (batch or [4])[0])
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One way to take a step."""
+
+    how: str
+    seconds: float
+    times: float  # as fast as plain
+    flops: int
+    off: float  # how far its first losses are from plain's, as a share
+
+
+def rows_of(name: str, of: Setting, fabric: Fabric, inputs: Batch, compiled: bool, least: float) -> list[Measured]:
+    """Steps of one stage: plain, on a GPU plain without TF32, ours, ours compiled; all from the same weights."""
+    device, ours = fabric.device, system(of, fabric)
+    trainer: Any = ours if name == "joint" else ours.parts[name]
+    plainly: Callable[[], list[float]] = partial(getattr(Plain(of, ours, device), f"step_{name}"), inputs)
+    step = partial(trainer.step, inputs)
+    expected, first = plainly(), first_losses(name, ours, step())
+    off = max(abs(a - b) / abs(a) for a, b in zip(expected, first, strict=True))
+    with FlopCounterMode(display=False) as counter:
+        step()
+    count = counter.get_total_flops()
+    slow = seconds(plainly, device, least)
+    rows = [Measured("plain", slow, 1.0, count, 0.0)]
+    if device.type == "cuda":
+        strict = _without_tf32(plainly, device, 0.0)
+        rows.append(Measured("plain, no TF32", strict, slow / strict, count, 0.0))
+    fast = seconds(step, device, least)
+    rows.append(Measured("ours", fast, slow / fast, count, off))
+    if compiled:
+        for net in trainer.nets():
+            net.compile(dynamic=False)
+        fast = seconds(step, device, least)
+        rows.append(Measured("ours, compiled", fast, slow / fast, count, off))
+    return rows
+
+
+def first_losses(name: str, ours: Joint, terms: dict[str, Tensor]) -> list[float]:
+    """Of D and of G, for each GAN of the stage, as `Plain` gives them."""
+    found = []
+    for part in ours.parts if name == "joint" else [name]:
+        prefix = f"{part}_" if name == "joint" else ""
+        own = {key.removeprefix(prefix): value for key, value in terms.items() if key.startswith(prefix)}
+        found += [own["discriminator"].item(), ours.parts[part].total(own).item()]
+    return found
 
 
 def _without_tf32(step: Callable[[], Any], device: torch.device, least: float) -> float:
@@ -257,16 +304,15 @@ def _without_tf32(step: Callable[[], Any], device: torch.device, least: float) -
         torch.backends.cudnn.allow_tf32 = kept
 
 
-def input_rows(of: Setting, fabric: Fabric, data: str, count: int) -> None:
+def input_row(of: Setting, fabric: Fabric, data: str, count: int) -> None:
     """Joint steps on real input beside the same steps on one batch over and over."""
-    split, trainer = read_split(Layout(Path(data)), "train"), trainers(of, fabric, False)["joint"]
+    split, trainer = read_split(Layout(Path(data)), "train"), system(of, fabric)
     made = Batches(split, sketch_layers(of.scn), count, of.joint.augment, 0, fabric.device)
-    steps = iter(range(10**9))
+    one, steps = made(0), iter(range(10**9))
     with Ahead(made, readers(made, fabric.device)) as batches:
         real = seconds(lambda: trainer.step(batches(next(steps))), fabric.device, 4.0)
-    one = made(0)
     synthetic = seconds(lambda: trainer.step(one), fabric.device, 4.0)
-    Console().print(f"joint, batch {count}: real input {count / real:.1f} images/s, one batch {count / synthetic:.1f}")
+    print(f"joint, batch {count}: real input {count / real:.1f} images/s, one batch {count / synthetic:.1f}")
 
 
 if __name__ == "__main__":
