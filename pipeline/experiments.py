@@ -173,13 +173,17 @@ def dvc(arguments: Sequence[str]) -> str:
 
 
 def recorded(shown: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Name of each finished experiment -> its metrics by split, from `dvc exp show --json`."""
+    """Name of each finished experiment -> its metrics by split, from `dvc exp show --json`.
+
+    One that failed or still runs is shown there with the metrics of the commit it started from.
+    """
     found = {}
     for baseline in shown:
         for experiment in baseline.get("experiments") or []:
             data = experiment["revs"][0].get("data") or {}
             metrics = [file.get("data") for file in (data.get("metrics") or {}).values()]
-            if experiment.get("name") and metrics and metrics[0]:
+            state = (experiment.get("executor") or {}).get("state", "success")  # none where it came by dvc exp pull
+            if experiment.get("name") and state == "success" and metrics and metrics[0]:
                 found[experiment["name"]] = metrics[0]
     return found
 

@@ -46,10 +46,10 @@ def test_unknown_names_are_told() -> None:
         commands("table3", ["nope"], 1)
 
 
-def experiment(name: str, psnr: float | None) -> dict:
+def experiment(name: str, psnr: float | None, state: str = "success") -> dict:
     metrics = {"test": {"joint_simplified": {"all": {"psnr": psnr, "ssim": 0.5}}}}
     data = {"metrics": {"data/evaluation/metrics.json": {"data": metrics if psnr else None}}}
-    return {"name": name, "revs": [{"data": data}]}
+    return {"name": name, "revs": [{"data": data}], "executor": {"state": state}}
 
 
 def test_tables_take_the_mean_over_seeds_of_what_finished() -> None:
@@ -62,6 +62,8 @@ def test_tables_take_the_mean_over_seeds_of_what_finished() -> None:
                 experiment("table3-improved-2-s0", 21.0),
                 experiment("table3-improved-2-isn-s0", 30.0),
                 experiment("table3-improved-1-s0", None),
+                experiment("table3-original-s2", 50.0, "failed"),
+                experiment("table3-original-s3", 50.0, "running"),
                 experiment("mine", 40.0),
             ]
         },
