@@ -15,6 +15,7 @@ from pipeline.tables import print_table
 Changes = dict[str, Any]  # key of params.yaml -> value
 Rows = Mapping[str, Changes]  # variant -> what it changes
 
+QUEUED = ("dvc", "exp", "run", "--queue", "--name")
 SEEDS = ("train_scn.seed", "train_isn.seed", "train_joint.seed")
 SOURCES = ("xdog", "fdog", "photocopy", "photosketch")
 
@@ -139,9 +140,8 @@ def commands(family_name: str, variants: Sequence[str], seeds: int) -> list[list
     unknown = [variant for variant in variants if variant not in chosen]
     if unknown:
         raise UserError(f"experiments {family_name}: no variant {unknown}; there are {', '.join(chosen)}")
-    queued = ["dvc", "exp", "run", "--queue", "--name"]
     return [
-        [*queued, name_of(family_name, variant, seed), *settings(chosen[variant], seed)]
+        [*QUEUED, name_of(family_name, variant, seed), *settings(chosen[variant], seed)]
         for seed in range(seeds)
         for variant in variants or chosen
     ]
@@ -154,11 +154,29 @@ def settings(changes: Changes, seed: int) -> list[str]:
 
 
 def queue(family_name: str, variants: Sequence[str], seeds: int, dry_run: bool) -> None:
-    """Queue a family; `dvc queue start` then runs it."""
-    for command in commands(family_name, variants, seeds):
-        print(shlex.join(command))
-        if not dry_run:
+    """Queue what of a family is not queued, running or done yet; `dvc queue start` then runs it."""
+    asked, present = commands(family_name, variants, seeds), taken(shown_experiments())
+    for command in asked:
+        name = command[len(QUEUED)]
+        print(f"{name}: {present[name]}" if name in present else shlex.join(command))
+        if not dry_run and name not in present:
             dvc(command[1:])
+
+
+def shown_experiments() -> list[Mapping[str, Any]]:
+    """The experiments of all commits, one after the other, as `dvc exp show --json` has them."""
+    baselines = json.loads(dvc(["exp", "show", "--all-commits", "--json"]))
+    return [experiment for baseline in baselines for experiment in baseline.get("experiments") or []]
+
+
+def state_of(experiment: Mapping[str, Any]) -> str:
+    """Queued, running, failed or success; one that came by `dvc exp pull` has none and is done."""
+    return (experiment.get("executor") or {}).get("state", "success")
+
+
+def taken(shown: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Name -> state of those that need not be queued again."""
+    return {e["name"]: state_of(e) for e in shown if e.get("name") and state_of(e) != "failed"}
 
 
 def dvc(arguments: Sequence[str]) -> str:
@@ -178,19 +196,17 @@ def recorded(shown: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     One that failed or still runs is shown there with the metrics of the commit it started from.
     """
     found = {}
-    for baseline in shown:
-        for experiment in baseline.get("experiments") or []:
-            data = experiment["revs"][0].get("data") or {}
-            metrics = [file.get("data") for file in (data.get("metrics") or {}).values()]
-            state = (experiment.get("executor") or {}).get("state", "success")  # none where it came by dvc exp pull
-            if experiment.get("name") and state == "success" and metrics and metrics[0]:
-                found[experiment["name"]] = metrics[0]
+    for experiment in shown:
+        data = experiment["revs"][0].get("data") or {}
+        metrics = [file.get("data") for file in (data.get("metrics") or {}).values()]
+        if experiment.get("name") and state_of(experiment) == "success" and metrics and metrics[0]:
+            found[experiment["name"]] = metrics[0]
     return found
 
 
 def tables(split: str) -> None:
     """Print every family that has finished experiments: mean ± standard deviation over seeds, and the paper's."""
-    results = recorded(json.loads(dvc(["exp", "show", "--all-commits", "--json"])))
+    results = recorded(shown_experiments())
     shown = [name for name in FAMILIES if any(key.startswith(f"{name}-") for key in results)]
     for name in shown:
         heads, rows = table(name, results, split)

@@ -108,3 +108,14 @@ def test_stages_meet_in_data_only(file: Path) -> None:
     assert "pipeline/cli.py" not in imported or file.name == "__main__.py"
     if file.stem not in COMMANDS:
         assert not [name for name in imported if Path(name).stem in STAGES and Path(name).parent.name == "pipeline"]
+
+
+def test_git_and_dvc_see_photos_that_were_added_and_nothing_else_of_data() -> None:
+    """DVC has a matcher of its own, which takes a folder for ignored where a pattern matches its empty rest."""
+    from dvc.repo import Repo
+
+    ignored = Repo(str(ROOT)).scm.is_ignored
+    for path in ("data/incoming/", "data/incoming/cufs.dvc", "data/weights/"):
+        assert not ignored(path), path
+    for path in ("data/incoming/cufs/", "data/incoming/photos/a.jpg", "data/faces/", "data/packed/"):
+        assert ignored(path), path

@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.errors import UserError
-from pipeline.experiments import FAMILIES, commands, name_of, recorded, spread, table
+from pipeline.experiments import FAMILIES, commands, name_of, recorded, spread, table, taken
 
 PARAMS = YAML(typ="safe").load((Path(__file__).parents[1] / "params.yaml").read_text())
 
@@ -54,20 +54,17 @@ def experiment(name: str, psnr: float | None, state: str = "success") -> dict:
 
 def test_tables_take_the_mean_over_seeds_of_what_finished() -> None:
     shown = [
-        {"experiments": None},
-        {
-            "experiments": [
-                experiment("table3-original-s0", 20.0),
-                experiment("table3-original-s1", 22.0),
-                experiment("table3-improved-2-s0", 21.0),
-                experiment("table3-improved-2-isn-s0", 30.0),
-                experiment("table3-improved-1-s0", None),
-                experiment("table3-original-s2", 50.0, "failed"),
-                experiment("table3-original-s3", 50.0, "running"),
-                experiment("mine", 40.0),
-            ]
-        },
+        experiment("table3-original-s0", 20.0),
+        experiment("table3-original-s1", 22.0),
+        experiment("table3-improved-2-s0", 21.0),
+        experiment("table3-improved-2-isn-s0", 30.0),
+        experiment("table3-improved-1-s0", None),
+        experiment("table3-original-s2", 50.0, "failed"),
+        experiment("table3-original-s3", 50.0, "running"),
+        experiment("mine", 40.0),
     ]
+    assert taken(shown)["table3-original-s3"] == "running"
+    assert "table3-original-s2" not in taken(shown)
     heads, rows = table("table3", recorded(shown), "test")
     cells = [dict(zip(heads, row, strict=True)) for row in rows]
     assert [row["variant"] for row in cells] == ["original", "improved-2", "improved-2-isn"]
