@@ -17,6 +17,7 @@ Rows = Mapping[str, Changes]  # variant -> what it changes
 
 QUEUED = ("dvc", "exp", "run", "--queue", "--name")
 SEEDS = ("train_scn.seed", "train_isn.seed", "train_joint.seed")
+DIFFAUGMENT = ["color", "translation", "cutout"]
 SOURCES = ("xdog", "fdog", "photocopy", "photosketch")
 
 
@@ -106,7 +107,8 @@ FAMILIES = {
             "two-scales": both("net.discriminator.scales", 2),
             "hinge": both("loss.adversarial.loss", "hinge"),
             "r1": both("loss.adversarial.r1", 1.0),
-            "diffaugment": both("loss.adversarial.augment", ["color", "translation", "cutout"]),
+            "diffaugment": both("loss.adversarial.augment", DIFFAUGMENT),
+            "hinge-diffaugment": both("loss.adversarial.loss", "hinge") | both("loss.adversarial.augment", DIFFAUGMENT),
             "turned-and-zoomed": everywhere("augment.angle_deg", 6) | everywhere("augment.zoom", 0.06),
             "simplified": drawn("drawn", ["simplified"]),
             "simplified-and-deformed": drawn("drawn", ["simplified", "deformed"]),

@@ -11,7 +11,7 @@ from pipeline.inference import System, pick_device, read_system
 from pipeline.manifest import Layout
 from pipeline.weights import folders
 
-SHIPPED = "cali-sketch-lite.safetensors"
+SHIPPED = "cali-sketch-faces.safetensors"
 
 
 def files_of(paths: list[Path]) -> list[Path]:

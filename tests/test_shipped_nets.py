@@ -136,10 +136,11 @@ def drawn_face() -> Sketch:
     return sketch.astype(np.float32) / 255
 
 
-def test_the_shipped_system_makes_a_face_of_a_drawing(tmp_path: Path) -> None:
-    used = generate.default_weights(Layout(tmp_path))
-    assert used.stat().st_size < 8e6
-    assert "## cali-sketch-lite" in (used.parent / "README.md").read_text()
+@pytest.mark.parametrize(("name", "megabytes"), [("cali-sketch-faces", 12), ("cali-sketch-lite", 8)])
+def test_the_shipped_systems_make_a_face_of_a_drawing(tmp_path: Path, name: str, megabytes: int) -> None:
+    used = generate.default_weights(Layout(tmp_path)).parent / f"{name}.safetensors"
+    assert used.stat().st_size < megabytes * 1e6
+    assert f"## {name}" in (used.parent / "README.md").read_text()
     drawing = drawn_face()
     refined, photo = read_system(used, torch.device("cpu")).photo((drawing * 255).astype(np.uint8))
     scores = edge_scores(refined > 0.5, drawing < 0.5, 4)
