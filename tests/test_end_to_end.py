@@ -157,7 +157,7 @@ def test_sketch_and_generate(checkout: Path) -> None:
         (("generate", "data/edges/canny", "--out", "o"), "--invert"),
         (("generate", "data/demo/photos/face_000.png", "--out", "params.yaml"), "params.yaml"),
         (("generate", "x.png", "--out", "o", "--weights", "README.md"), "not whole"),
-        (("profile", "nope"), "no profile 'nope'; there are cufs"),
+        (("profile", "nope"), "no profile 'nope'; there are best, cufs"),
         (("evaluate", "--data", "nowhere"), "missing; train first"),
         (("pack", "--data", "nowhere"), "run: dvc repro crop"),
         (("train", "scn", "--data", "nowhere"), "run: dvc repro pack"),
