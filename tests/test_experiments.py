@@ -1,10 +1,12 @@
 """Families of experiments: what is queued, and the tables made of what finished."""
 
+import json
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline import experiments
 from pipeline.errors import UserError
 from pipeline.experiments import FAMILIES, commands, name_of, recorded, spread, table, taken
 
@@ -50,6 +52,22 @@ def experiment(name: str, psnr: float | None, state: str = "success") -> dict:
     metrics = {"test": {"joint_simplified": {"all": {"psnr": psnr, "ssim": 0.5}}}}
     data = {"metrics": {"data/evaluation/metrics.json": {"data": metrics if psnr else None}}}
     return {"name": name, "revs": [{"data": data}], "executor": {"state": state}}
+
+
+def test_a_family_is_completed_by_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [experiment("table2-both-s0", 20.0), experiment("table2-both-s1", None, "failed")]
+    shown, queued = json.dumps([{"experiments": None}, {"experiments": there}]), []
+
+    def dvc(arguments: list[str]) -> str:
+        if "--queue" in arguments:
+            queued.append(arguments[4])
+        return shown
+
+    monkeypatch.setattr(experiments, "dvc", dvc)
+    experiments.queue("table2", ["both"], 3, dry_run=True)
+    assert queued == []
+    experiments.queue("table2", ["both"], 3, dry_run=False)
+    assert queued == ["table2-both-s1", "table2-both-s2"]
 
 
 def test_tables_take_the_mean_over_seeds_of_what_finished() -> None:

@@ -306,6 +306,21 @@ def test_kinds_and_styles_name_layers() -> None:
     assert sketch_layers(None) == ()
 
 
+@pytest.mark.parametrize(
+    ("asked", "able", "chosen"),
+    [
+        ("auto", {"avx512_bf16": True}, "bf16-mixed"),
+        ("auto", {"avx512_f": True, "avx512_bf16": False}, "32-true"),
+        ("32-true", {"amx_bf16": True}, "32-true"),
+    ],
+)
+def test_a_cpu_computes_in_bf16_where_it_can(
+    asked: str, able: dict[str, bool], chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    assert Device("cpu", asked).chosen_precision() == chosen
+
+
 def test_sigterm_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
     import signal
