@@ -1,4 +1,4 @@
-"""The losses of the paper, Eq. 2-10. Every function returns a scalar mean, so weights do not depend on size."""
+"""The losses of the paper, Eq. 2-10, and more. Every function returns a scalar mean: weights do not depend on size."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,6 +86,24 @@ def tv_anisotropic(photo: Tensor) -> Tensor:
     dx = photo[..., :, 1:] - photo[..., :, :-1]
     dy = photo[..., 1:, :] - photo[..., :-1, :]
     return dx.abs().mean() + dy.abs().mean()
+
+
+def dissimilarity(photo: Tensor, generated: Tensor) -> Tensor:
+    """1 - SSIM (Wang et al. 2004: 11x11 Gaussian, sigma 1.5) of images (N, C, H, W) in [0, 1], mean over channels.
+
+    With L1 as Zhao et al. 2017; the borders that the window does not fit are left out. H and W at least 11.
+    """
+    a, b = photo.float(), generated.float()
+    channels = a.shape[1]
+    bell = torch.exp(-torch.arange(-5.0, 6.0, device=a.device).square() / (2 * 1.5**2))
+    window = (bell / bell.sum()).expand(5 * channels, 1, 1, 11)
+    maps = torch.cat([a, b, a * a, b * b, a * b], 1)
+    across = F.conv2d(maps, window, groups=5 * channels)
+    means = F.conv2d(across, window.transpose(2, 3), groups=5 * channels).split(channels, 1)
+    a_mean, b_mean, aa, bb, ab = means
+    light = (2 * a_mean * b_mean + 0.01**2) / (a_mean.square() + b_mean.square() + 0.01**2)
+    a_var, b_var, covariance = aa - a_mean.square(), bb - b_mean.square(), ab - a_mean * b_mean
+    return 1 - (light * (2 * covariance + 0.03**2) / (a_var + b_var + 0.03**2)).mean()
 
 
 TV = {"paper": tv_paper, "anisotropic": tv_anisotropic}

@@ -114,7 +114,7 @@ FAMILIES = {
             "simplified-and-deformed": drawn("drawn", ["simplified", "deformed"]),
             **{f"{name}-alone": drawn("styles", [name]) for name in SOURCES},
             "with-people": drawn("styles", [*SOURCES, "artist"]),
-            "no-end-to-end": {"train_joint.isn_to_scn": False},
+            "no-end-to-end": {"train_joint.isn_to_scn": 0},
             "tv-as-printed": {"train_isn.loss.tv": "paper"},
             "hard-product": {"pack.product_spread_px": 0},
         },

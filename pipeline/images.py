@@ -173,6 +173,12 @@ def luminance(photo: Photo) -> Gray:
     return cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(255)
 
 
+def toned(photo: Photo, gamma: float, gain: NDArray[np.float64] | float) -> Photo:
+    """255 · gain · (value / 255) ** gamma, clipped; `gain` of all channels or of each."""
+    table = np.clip(255 * (np.arange(256)[:, None] / 255) ** gamma * gain, 0, 255).astype(np.uint8)
+    return cv2.LUT(photo, table[:, None] if table.shape[1] == 3 else table).astype(np.uint8, copy=False)
+
+
 def map_images(
     function: Callable[[Item], Result], items: Sequence[Item], jobs: int, label: str, at_once: int = 1
 ) -> list[Result]:

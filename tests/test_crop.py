@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline import crop
-from pipeline.crop import CropParams, SplitParams, Unusable, align, assign_splits, crop_matrix, make_ids
+from pipeline.crop import CropParams, ExposureParams, SplitParams, Unusable, align, assign_splits, crop_matrix, make_ids
 from pipeline.demo import render_face
 from pipeline.errors import UserError
 from pipeline.images import ImageError, import_photo, read_gray, read_photo
@@ -18,7 +18,7 @@ from pipeline.manifest import Face, Layout, read_faces, read_rejected
 
 LONDON = Path(__file__).parents[2] / "shared" / "data" / "london"
 SPLITS = SplitParams("hash", {}, {}, "", 0.25)
-PARAMS = CropParams("", ("**/*",), None, "aligned", 64, 0.48, 0.27, "reflect", 8, 0.9, SPLITS)
+PARAMS = CropParams("", ("**/*",), None, "aligned", 64, 0.48, 0.27, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS)
 
 
 def picture(seed: int, size: tuple[int, int] = (80, 100)) -> Image.Image:
@@ -270,3 +270,28 @@ def test_unreadable_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"no")
     with pytest.raises(ImageError, match=r"x\.png: unreadable"):
         import_photo(tmp_path / "x.png")
+
+
+def test_exposures_are_copies_of_the_training_photos_alone(folder: Path, tmp_path: Path) -> None:
+    for i in range(8):
+        for kind in ("photos", "sketches"):
+            (folder / kind).mkdir(exist_ok=True)
+            picture(i).save(folder / kind / f"{i}.png")
+    changes = {"include": ("photos/*",), "sketches": ("photos", "sketches"), "exposures": ExposureParams(2, 0.3)}
+    run(tmp_path, **changes)
+    layout = Layout(tmp_path / "data")
+    faces = {face.id: face for face in read_faces(layout)}
+    copies = {id_: face for id_, face in faces.items() if "_exposure" in id_}
+    assert len(faces) - len(copies) == 8
+    assert len(copies) == 2 * sum(face.split == "train" for face in faces.values() if face.id not in copies)
+    for id_, face in copies.items():
+        own = faces[id_.split("_")[0]]
+        assert (face.split, face.subject, face.source) == ("train", own.subject, own.source)
+        assert (read_gray(layout.artist / f"{id_}.png") == read_gray(layout.artist / f"{own.id}.png")).all()
+        before, after = (read_photo(layout.photos / f"{name}.png").astype(int) for name in (own.id, id_))
+        order = np.argsort(before.ravel(), kind="stable")
+        assert (np.diff(after.ravel()[order]) >= 0).all()  # one curve for all: nothing but the light differs
+        assert (before != after).any()
+    first = {id_: (layout.photos / f"{id_}.png").read_bytes() for id_ in copies}
+    run(tmp_path, **changes)
+    assert first == {id_: (layout.photos / f"{id_}.png").read_bytes() for id_ in copies}

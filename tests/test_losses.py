@@ -1,7 +1,9 @@
 """Losses against values known without the code."""
 
+import numpy as np
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 
 from models import losses
 
@@ -45,3 +47,27 @@ def test_tv_as_printed_ignores_diagonal_ramps_and_the_usual_one_does_not() -> No
 @pytest.mark.parametrize("tv", losses.TV.values())
 def test_tv_of_a_constant_is_zero(tv) -> None:
     assert tv(torch.full((1, 3, 8, 8), 0.3)) == 0
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.02, 0.3])
+def test_dissimilarity_is_one_minus_the_ssim_of_scikit_image(spread: float) -> None:
+    rng = np.random.default_rng(0)
+    a = rng.random((24, 30, 3)).astype(np.float32)
+    b = np.clip(a + spread * rng.standard_normal(a.shape), 0, 1).astype(np.float32)
+    expected = structural_similarity(
+        a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1, channel_axis=2
+    )
+    x, y = (torch.from_numpy(image).permute(2, 0, 1)[None] for image in (a, b))
+    assert losses.dissimilarity(x, y) == pytest.approx(1 - expected, abs=1e-5)
+
+
+def test_dissimilarity_leads_to_the_photo() -> None:
+    photo = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    made = torch.full_like(photo, 0.5).requires_grad_()
+    optimizer = torch.optim.Adam([made], lr=0.02)
+    first = losses.dissimilarity(photo, made).item()
+    for _ in range(100):
+        optimizer.zero_grad()
+        losses.dissimilarity(photo, made).backward()
+        optimizer.step()
+    assert losses.dissimilarity(photo, made) < 0.1 * first

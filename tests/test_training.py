@@ -31,13 +31,15 @@ from pipeline.training.stage import Device, sketch_layers
 
 CPU = Device("cpu", "32-true")
 SIZE = 64
-NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", "resize", "zeros", False), DiscriminatorParams(2, 1))
+NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", "resize", "zeros", True, False), DiscriminatorParams(2, 1))
 OPTIMIZER = OptimizerParams(1e-3, 0.1, (0.0, 0.9), 0.5, 0.0)
 PLAIN = AdversarialParams("lsgan", 0.0, ())
 SCHEDULE = ScheduleParams(6, 0, "calibration", 2, 2, 6)
 STILL = AugmentParams(flip=True, shift_px=8, angle_deg=0, zoom=0)
 SCN = scn.ScnParams(
-    NetParams(GeneratorParams("resnet", 2, 1, 2, "instance", "transposed", "reflect", True), DiscriminatorParams(2, 1)),
+    NetParams(
+        GeneratorParams("resnet", 2, 1, 2, "instance", "transposed", "reflect", False, True), DiscriminatorParams(2, 1)
+    ),
     scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(1.0, 10.0)),
     OPTIMIZER,
     SCHEDULE,
@@ -53,7 +55,7 @@ ISN = isn.IsnParams(
         isn.PerceptualParams("random", ("conv1_1", "conv2_1"), ("conv2_2",)),
         "paper",
         PLAIN,
-        isn.IsnWeights(1.0, 0.1, 0.1, 200.0, 1.0),
+        isn.IsnWeights(1.0, 0.1, 0.1, 200.0, 1.0, 0.2),
     ),
     OPTIMIZER,
     replace(SCHEDULE, plateau_term="l1"),
@@ -62,7 +64,7 @@ ISN = isn.IsnParams(
     0,
 )
 JOINT = joint.JointParams(
-    OPTIMIZER, replace(SCHEDULE, plateau_term="isn_l1"), STILL, ("xdog",), ("deformed",), True, 2, 0
+    OPTIMIZER, replace(SCHEDULE, plateau_term="isn_l1"), STILL, ("xdog",), ("deformed",), 1.0, 2, 0
 )
 
 
@@ -287,17 +289,21 @@ def test_r1_is_the_squared_slope_of_d() -> None:
     assert trainer.gan._gradient_penalty(torch.rand(2, 1, 8, 8)).item() == pytest.approx(9)
 
 
-def test_without_end_to_end_the_photo_teaches_the_scn_nothing(data: Path) -> None:
-    """The photo's losses alone: with the gradient cut, G1 keeps its weights."""
+def test_the_photo_teaches_the_scn_as_much_as_asked(data: Path) -> None:
+    """The photo's losses alone: their gradient in G1 is as large as its weight, and G1 keeps its weights at 0."""
     fabric, weights_of = CPU.fabric(), scn.ScnWeights(0.0, 0.0)
     batch = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 0)(0)
-    for end_to_end in (True, False):
+    slopes = []
+    for weight in (1.0, 3.0, 0.0):
+        torch.manual_seed(0)
         alone = replace(SCN, loss=replace(SCN.loss, weights=weights_of))
-        trainer = joint.Joint(fabric, alone, ISN, replace(JOINT, isn_to_scn=end_to_end))
+        trainer = joint.Joint(fabric, alone, ISN, replace(JOINT, isn_to_scn=weight))
         before = {name: value.clone() for name, value in trainer.scn.gan.generator.named_parameters()}
         trainer.step(batch)
         moved = [not torch.equal(before[n], p) for n, p in trainer.scn.gan.generator.named_parameters()]
-        assert any(moved) is end_to_end
+        assert any(moved) is bool(weight)
+        slopes.append(next(trainer.scn.gan.generator.parameters()).grad.clone())  # type: ignore[union-attr]
+    torch.testing.assert_close(slopes[1], 3 * slopes[0], rtol=1e-3, atol=1e-6)
 
 
 def test_kinds_and_styles_name_layers() -> None:

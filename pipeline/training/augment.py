@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.images import Photo
+from pipeline.images import Photo, toned
 
 Matrix = NDArray[np.float64]
 
@@ -45,12 +45,10 @@ def cropped(image: NDArray[np.uint8], matrix: Matrix, side: int) -> NDArray[np.u
 
 def relit(photo: Photo, spread: float, rng: np.random.Generator) -> Photo:
     """Another gamma and gains of the channels; one in eight gray."""
-    gamma, gain = np.exp(spread * rng.standard_normal()), np.exp(spread * rng.standard_normal(3) / 2)
-    table = np.clip(255 * (np.arange(256)[:, None] / 255) ** gamma * gain, 0, 255).astype(np.uint8)
-    varied = cv2.LUT(photo, table[:, None])
+    varied = toned(photo, np.exp(spread * rng.standard_normal()), np.exp(spread * rng.standard_normal(3) / 2))
     if rng.random() < 1 / 8:
-        varied = cv2.cvtColor(cv2.cvtColor(varied, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return varied.astype(np.uint8)
+        varied = cv2.cvtColor(cv2.cvtColor(varied, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.uint8)
+    return varied
 
 
 def turn(seed: int, count: int, items: int) -> int:

@@ -10,7 +10,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from models.losses import TV, l1, perceptual, style
+from models.losses import TV, dissimilarity, l1, perceptual, style
 from models.vgg import vgg19_random
 from pipeline import weights
 from pipeline.training.data import AugmentParams, Batch
@@ -23,13 +23,14 @@ CHANNELS = (1, 3)
 
 @dataclass(frozen=True)
 class IsnWeights:
-    """λ1, λ2, λ3, λ4 of Eq. 6 and the weight of the total variation."""
+    """λ1, λ2, λ3, λ4 of Eq. 6, the weight of the total variation and, beyond the paper, of 1 - SSIM."""
 
     l1: float
     adversarial: float
     perceptual: float
     style: float
     tv: float
+    ssim: float  # 0: none, as the paper
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Isn:
             "perceptual": perceptual(real, fake, self.loss.perceptual.layers),
             "style": style(real, fake, self.loss.perceptual.style_layers),
             "tv": TV[self.loss.tv](photo),
+            "ssim": dissimilarity(batch["photo"], photo),
         }
 
     def _features(self, photo: Tensor) -> dict[str, Tensor]:

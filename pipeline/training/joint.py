@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
@@ -27,7 +28,7 @@ class JointParams:
     augment: AugmentParams
     styles: tuple[str, ...]  # as of train_scn
     drawn: tuple[Literal["deformed", "simplified"], ...]
-    isn_to_scn: bool  # the photo's loss reaches G1 too; else it learns from its own alone
+    isn_to_scn: float  # weight of the photo's loss in G1; 0: G1 learns from its own alone
     batch: int
     seed: int
 
@@ -36,14 +37,14 @@ class Joint:
     """P = G2(G1(S)) with both networks' losses and discriminators."""
 
     def __init__(self, fabric: Fabric, scn: ScnParams, isn: IsnParams, params: JointParams) -> None:
-        self.end_to_end = params.isn_to_scn
+        self.isn_to_scn = params.isn_to_scn
         self.scn = Scn(fabric, replace(scn, optimizer=params.optimizer))
         self.isn = Isn(fabric, replace(isn, optimizer=params.optimizer))
         self.parts: dict[str, Scn | Isn] = {"scn": self.scn, "isn": self.isn}
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         refined = self.scn.gan.g(batch["sketch"])
-        photo = self.isn.gan.g(refined if self.end_to_end else refined.detach())
+        photo = self.isn.gan.g(torch.lerp(refined.detach(), refined, self.isn_to_scn))
         judged = {"scn": self.scn.discriminate(refined, batch), "isn": self.isn.discriminate(photo, batch)}
         terms = {"scn": self.scn.terms(refined, batch), "isn": self.isn.terms(photo, batch)}
         for part in self.parts.values():
