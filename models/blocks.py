@@ -123,31 +123,19 @@ def convolution(in_channels: int, out_channels: int, kernel: int, padding: Paddi
     return nn.Conv2d(in_channels, out_channels, kernel, padding=reach, dilation=dilation, padding_mode=padding)
 
 
-def excitation(channels: int, wanted: bool) -> list[nn.Module]:
-    """Squeeze and excitation (Hu et al. 2018): each map times a gate in [0, 1] that sees the means of all maps."""
-    if not wanted:
-        return []
-    from torchvision.ops import SqueezeExcitation  # a second to import
-
-    return [SqueezeExcitation(channels, max(4, channels // 4))]
-
-
 class ResidualBlock(nn.Module):
     """Dilated 3x3, then plain 3x3; no ReLU after the sum.
 
     (N, C, H, W) -> (N, C, H, W). H and W must exceed the dilation.
     """
 
-    def __init__(
-        self, channels: int, dilation: int, norm: str, padding: Padding, squeeze_excitation: bool = False
-    ) -> None:
+    def __init__(self, channels: int, dilation: int, norm: str, padding: Padding) -> None:
         super().__init__()
         self.body = nn.Sequential(
             convolution(channels, channels, 3, padding, dilation),
             normalised(channels, norm),
             convolution(channels, channels, 3, padding),
             NORMS[norm](channels),
-            *excitation(channels, squeeze_excitation),
         )
 
     def forward(self, x: Tensor) -> Tensor:

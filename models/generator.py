@@ -28,14 +28,12 @@ class ResnetGenerator(nn.Module):
         norm: str,
         up: str,
         padding: Padding,
-        squeeze_excitation: bool,
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(convolution(in_channels, width, 7, padding), normalised(width, norm))
         self.down1 = nn.Sequential(nn.Conv2d(width, 2 * width, 4, 2, 1), normalised(2 * width, norm))
         self.down2 = nn.Sequential(nn.Conv2d(2 * width, 4 * width, 4, 2, 1), normalised(4 * width, norm))
-        deepest = (ResidualBlock(4 * width, dilation, norm, padding, squeeze_excitation) for _ in range(blocks))
-        self.middle = nn.Sequential(*deepest)
+        self.middle = nn.Sequential(*(ResidualBlock(4 * width, dilation, norm, padding) for _ in range(blocks)))
         self.up2 = nn.Sequential(UPSAMPLINGS[up](8 * width, 2 * width), normalised(2 * width, norm))
         self.up1 = nn.Sequential(UPSAMPLINGS[up](4 * width, width), normalised(width, norm))
         self.head = convolution(2 * width, out_channels, 7, padding)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.blocks import excitation, init_weights, normalised
+from models.blocks import init_weights, normalised
 
 CENTRED = {"instance"}  # norms that subtract a map's mean, and with it any bias of the convolution before them
 
@@ -24,23 +24,13 @@ class MaskedResidualUnit(nn.Module):
     depth changes, proj is a 1x1 convolution and f, as in SketchyGAN's code; elsewhere it is x itself.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        image_channels: int,
-        norm: str,
-        dilation: int = 1,
-        squeeze_excitation: bool = False,
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, image_channels: int, norm: str, dilation: int = 1) -> None:
         super().__init__()
         self.depths = [in_channels, out_channels]
         seen = in_channels + image_channels
         self.gates = nn.Conv2d(seen, sum(self.depths), 3, padding=dilation, dilation=dilation)
         self.body = nn.Sequential(
-            activated(seen, out_channels, 3, norm, dilation),
-            activated(out_channels, out_channels, 3, norm),
-            *excitation(out_channels, squeeze_excitation),
+            activated(seen, out_channels, 3, norm, dilation), activated(out_channels, out_channels, 3, norm)
         )
         same = in_channels == out_channels
         self.project = nn.Identity() if same else activated(in_channels, out_channels, 1, norm)
@@ -83,16 +73,12 @@ class UnetMruGenerator(nn.Module):
         norm: str,
         up: str,
         padding: str,
-        squeeze_excitation: bool,
     ) -> None:
         super().__init__()
         self.stem = activated(in_channels, width, 7, norm)
         self.down2 = MaskedResidualUnit(width, 2 * width, in_channels, norm)
         self.down4 = MaskedResidualUnit(2 * width, 4 * width, in_channels, norm)
-        deepest = (
-            MaskedResidualUnit(4 * width, 4 * width, in_channels, norm, dilation, squeeze_excitation)
-            for _ in range(blocks)
-        )
+        deepest = (MaskedResidualUnit(4 * width, 4 * width, in_channels, norm, dilation) for _ in range(blocks))
         self.middle = nn.ModuleList(deepest)
         self.up4 = MaskedResidualUnit(8 * width, 2 * width, in_channels, norm)
         self.up2 = MaskedResidualUnit(4 * width, width, in_channels, norm)

@@ -31,15 +31,13 @@ from pipeline.training.stage import Device, sketch_layers
 
 CPU = Device("cpu", "32-true")
 SIZE = 64
-NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", "resize", "zeros", True, False), DiscriminatorParams(2, 1))
+NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", "resize", "zeros", False), DiscriminatorParams(2, 1))
 OPTIMIZER = OptimizerParams(1e-3, 0.1, (0.0, 0.9), 0.5, 0.0)
 PLAIN = AdversarialParams("lsgan", 0.0, ())
 SCHEDULE = ScheduleParams(6, 0, "calibration", 2, 2, 6)
 STILL = AugmentParams(flip=True, shift_px=8, angle_deg=0, zoom=0)
 SCN = scn.ScnParams(
-    NetParams(
-        GeneratorParams("resnet", 2, 1, 2, "instance", "transposed", "reflect", False, True), DiscriminatorParams(2, 1)
-    ),
+    NetParams(GeneratorParams("resnet", 2, 1, 2, "instance", "transposed", "reflect", True), DiscriminatorParams(2, 1)),
     scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(1.0, 10.0)),
     OPTIMIZER,
     SCHEDULE,
@@ -387,6 +385,8 @@ def test_plateau(values: list[float], expected: bool) -> None:
     schedule = ScheduleParams(1000, 40, "l1", 10, 10, 10)
     assert plateaued([{"step": 10.0 * i, "l1": float(v)} for i, v in enumerate(values)], schedule) is expected
     assert not plateaued([{"l1": 1.0}] * 50, replace(schedule, plateau_patience_steps=0))
+    with pytest.raises(UserError, match="no term 'l2'.*'l1'"):
+        plateaued([{"step": 10.0, "l1": 1.0}], replace(schedule, plateau_term="l2"))
 
 
 def test_weights_file_cut_short_or_missing_is_refused(tmp_path: Path) -> None:

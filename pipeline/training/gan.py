@@ -27,7 +27,6 @@ class GeneratorParams:
     norm: Literal["instance", "pixel"]  # instance: as Johnson et al.; pixel: no droplets in flat regions
     up: Literal["transposed", "resize"]  # transposed: as Johnson et al.; resize: no dots in lines
     padding: Literal["reflect", "zeros"]  # reflect: as Johnson et al.; zeros: no copy of every map
-    squeeze_excitation: bool  # in every block: what is seen anywhere tells how bright the whole is; no: as the paper
     spectral: bool
 
 

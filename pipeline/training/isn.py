@@ -93,18 +93,19 @@ class Isn:
         return self.gan.update_discriminator([batch["photo"]], photo, batch["noise"])
 
     def terms(self, photo: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """The unweighted terms of G2."""
+        """The unweighted terms of G2 that have a weight."""
         with torch.no_grad():
             real = self._features(batch["photo"])
         fake = self._features(photo)
-        return {
-            "l1": l1(batch["photo"], photo),
-            "adversarial": self.gan.fooling(self.gan.judge(photo, batch["noise"])),
-            "perceptual": perceptual(real, fake, self.loss.perceptual.layers),
-            "style": style(real, fake, self.loss.perceptual.style_layers),
-            "tv": TV[self.loss.tv](photo),
-            "ssim": dissimilarity(batch["photo"], photo),
+        losses: dict[str, Callable[[], Tensor]] = {
+            "l1": lambda: l1(batch["photo"], photo),
+            "adversarial": lambda: self.gan.fooling(self.gan.judge(photo, batch["noise"])),
+            "perceptual": lambda: perceptual(real, fake, self.loss.perceptual.layers),
+            "style": lambda: style(real, fake, self.loss.perceptual.style_layers),
+            "tv": lambda: TV[self.loss.tv](photo),
+            "ssim": lambda: dissimilarity(batch["photo"], photo),
         }
+        return {name: loss() for name, loss in losses.items() if getattr(self.loss.weights, name)}
 
     def _features(self, photo: Tensor) -> dict[str, Tensor]:
         with self.gan.fabric.autocast():

@@ -124,8 +124,14 @@ def _row(step: int, sums: dict[str, Tensor], lr: float, history: Sequence[Row]) 
 
 
 def plateaued(history: Sequence[Row], schedule: ScheduleParams) -> bool:
-    """Whether the watched term, smoothed over a quarter of the patience, was best longer ago than the patience."""
+    """Whether the watched term, smoothed over a quarter of the patience, was best longer ago than the patience.
+
+    Raises UserError where there is no such term.
+    """
     patience = schedule.plateau_patience_steps // schedule.log_every_steps
+    if patience and history and schedule.plateau_term not in history[0]:
+        known = sorted(set(history[0]) - {"step", "lr"})
+        raise UserError(f"training: no term '{schedule.plateau_term}' (plateau_term) has a weight; there are {known}")
     if patience == 0 or len(history) <= patience:
         return False
     values = [row[schedule.plateau_term] for row in history]

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -216,8 +216,8 @@ def sketch_layers(sketches: SketchParams | None) -> tuple[str, ...]:
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Any) -> Tensor:
-    """Σ λ · term over the fields of a weights dataclass."""
-    return torch.stack([terms[field.name] * getattr(weights, field.name) for field in fields(weights)]).sum()
+    """Σ λ · term, the λ's as fields of a dataclass."""
+    return torch.stack([term * getattr(weights, name) for name, term in terms.items()]).sum()
 
 
 @torch.no_grad()
