@@ -115,7 +115,7 @@ FAMILIES = {
             **{f"{name}-alone": drawn("styles", [name]) for name in SOURCES},
             "with-people": drawn("styles", [*SOURCES, "artist"]),
             "exposures": {"crop.exposures.copies": 5},
-            "ssim": {"train_isn.loss.weights.ssim": 0.2},
+            "ssim": {"train_isn.loss.weights.ssim": 1.0},
             "photo-leads": {"train_joint.isn_to_scn": 10},
             "no-end-to-end": {"train_joint.isn_to_scn": 0},
             "tv-as-printed": {"train_isn.loss.tv": "paper"},
