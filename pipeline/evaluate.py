@@ -86,7 +86,8 @@ def image_scores(
 ) -> dict[str, float]:
     """Photo, its Canny edges, what was generated, what was refined -> metrics of one image."""
     photo, canny, made, refined = task
-    scores = {measure.__name__: measure(photo, made) for measure in (metrics.psnr, metrics.ssim, metrics.ssim_51)}
+    measures = (metrics.psnr, metrics.ssim, metrics.psnr_gray, metrics.ssim_51)
+    scores = {measure.__name__: measure(photo, made) for measure in measures}
     if refined is None:
         return scores
     edges, truth = refined > params.threshold, canny > 127

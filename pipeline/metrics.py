@@ -35,9 +35,18 @@ def ssim(photo: Photo, generated: Photo) -> float:
     return float(value)
 
 
+def psnr_gray(photo: Photo, generated: Photo) -> float:
+    """PSNR as EdgeConnect does, of the gray images; dB."""
+    return psnr(_gray(photo), _gray(generated))
+
+
+def _gray(photo: Photo) -> Photo:
+    return cv2.cvtColor(np.ascontiguousarray(photo), cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+
+
 def ssim_51(photo: Photo, generated: Photo) -> float:
     """SSIM as the nearest public system, EdgeConnect, does: gray, a flat 51-pixel window; higher than `ssim`."""
-    a, b = (cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY) for image in (photo, generated))
+    a, b = _gray(photo), _gray(generated)
     return float(structural_similarity(a, b, win_size=min(51, 2 * (min(a.shape) // 2) - 1), data_range=255))
 
 

@@ -31,6 +31,7 @@ COLUMNS = (
     "n",
     "psnr",
     "ssim",
+    "psnr_gray",
     "ssim_51",
     "precision",
     "recall",
@@ -208,5 +209,5 @@ def _slug(name: str) -> str:
 def summary(data: Path) -> None:
     """Print the metrics table and the path of the report."""
     layout = Layout(data)
-    print_table(["split", "system", "style", *COLUMNS[:8]], [row[:11] for row in metric_rows(read_metrics(layout))])
+    print_table(["split", "system", "style", *COLUMNS[:9]], [row[:12] for row in metric_rows(read_metrics(layout))])
     print(f"report: {(layout.report / 'index.html').resolve()}")

@@ -15,6 +15,13 @@ def test_psnr_of_a_constant_offset() -> None:
     assert metrics.psnr(PHOTO, PHOTO) == float("inf")
 
 
+def test_psnr_gray_sees_no_change_of_colour_alone() -> None:
+    gray = np.full((8, 8, 3), 100, np.uint8)
+    tinted = gray + np.array([0, 0, 18], np.uint8)  # blue weighs .114: gray by 2
+    assert metrics.psnr_gray(gray, tinted) == pytest.approx(20 * np.log10(255 / 2))
+    assert metrics.psnr_gray(gray, gray + 10) == pytest.approx(metrics.psnr(gray, gray + 10))
+
+
 def slow_ssim(a: np.ndarray, b: np.ndarray) -> float:
     """Wang et al. 2004, window by window, one channel."""
     x = np.arange(11) - 5

@@ -385,7 +385,7 @@ def test_plateau(values: list[float], expected: bool) -> None:
     schedule = ScheduleParams(1000, 40, "l1", 10, 10, 10)
     assert plateaued([{"step": 10.0 * i, "l1": float(v)} for i, v in enumerate(values)], schedule) is expected
     assert not plateaued([{"l1": 1.0}] * 50, replace(schedule, plateau_patience_steps=0))
-    with pytest.raises(UserError, match="no term 'l2'.*'l1'"):
+    with pytest.raises(UserError, match=r"no term 'l2'.*'l1'"):
         plateaued([{"step": 10.0, "l1": 1.0}], replace(schedule, plateau_term="l2"))
 
 
