@@ -392,7 +392,7 @@ def _exposed(faces: list[Face], params: ExposureParams, out: Path, jobs: int) ->
 
 def _expose(params: ExposureParams, out: Path, task: tuple[Face, int]) -> Face:
     face, copy = task
-    made = replace(face, id=f"{face.id}_exposure{copy}")
+    made = replace(face, id=f"{face.id}_exposure{copy}", exposure=copy)
     rng = np.random.default_rng([int(face.sha256[:16], 16), copy])
     gamma, gain = np.exp(params.spread * rng.standard_normal(2) * (1, 0.5))
     photo = read_photo(out / "photos" / f"{face.id}.png")

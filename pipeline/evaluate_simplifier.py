@@ -17,7 +17,7 @@ from pipeline import canvas
 from pipeline.canvas import FACE_PX, face_scale, stretched
 from pipeline.errors import UserError
 from pipeline.images import Sketch, map_images, read_gray, to_uint8, write_photo
-from pipeline.manifest import Layout, read_faces
+from pipeline.manifest import Layout, read_photographed
 from pipeline.metrics import edge_scores
 from pipeline.roughen import PEN_PX, RoughParams, lines, roughen
 from pipeline.sheets import contact_sheet
@@ -67,7 +67,7 @@ class Traced:
 def read_drawings(folder: Path, splits: Sequence[str], tracing: SimplifyParams) -> list[Traced]:
     """Every raw sketch of the splits' faces in which the classical simplifier finds strokes."""
     layout = Layout(folder)
-    ids = [face.id for face in read_faces(layout) if face.split in splits]
+    ids = [face.id for face in read_photographed(layout) if face.split in splits]
     styles = sorted(path.name for path in (folder / "styles").glob("*") if path.is_dir())
     files = [layout.style(style) / f"{face}.png" for face in ids for style in styles]
     if not files:

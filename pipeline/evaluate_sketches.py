@@ -27,7 +27,7 @@ from pipeline import weights
 from pipeline.canvas import enlarged, face_scale, resized, stretched
 from pipeline.errors import UserError
 from pipeline.images import SUFFIXES, Edges, Sketch, import_sketch, map_images, new_folder, read_gray, write_bytes
-from pipeline.manifest import Layout, read_faces
+from pipeline.manifest import Layout, read_photographed
 from pipeline.metrics import Features, fid, kid
 from pipeline.strokes import Stroke, smooth, trace
 from pipeline.tables import print_table
@@ -161,7 +161,7 @@ def sets_of(layout: Layout, people: str) -> list[Drawings]:
 
     Raises UserError where a folder is given that holds none.
     """
-    ids = [face.id for face in read_faces(layout)]
+    ids = [face.id for face in read_photographed(layout)]
     canny = [layout.edges("canny") / f"{face}.png" for face in ids]
     found = []
     for raw in sorted(path for path in (layout.root / "styles").glob("*") if path.is_dir()):

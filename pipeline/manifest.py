@@ -24,6 +24,7 @@ class Face:
     split: str  # "train", "test" or a further named test set
     alignment: str  # how the eyes were found: "given", "detected", "box" or "none"
     transform: tuple[float, float, float, float, float, float]  # source px -> crop px, rows of the 2x3 matrix
+    exposure: int = 0  # 0: as photographed; else the how-manieth copy of a training photo under another exposure
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,15 @@ def read_faces(layout: Layout) -> list[Face]:
         return [_face(row) for row in csv.DictReader(file)]
 
 
+def read_photographed(layout: Layout) -> list[Face]:
+    """The same without copies under other exposures."""
+    return [face for face in read_faces(layout) if not face.exposure]
+
+
 def _face(row: dict[str, str]) -> Face:
     a, b, c, d, e, f = (float(value) for value in row.pop("transform").split())
-    return Face(**row, transform=(a, b, c, d, e, f))
+    exposure = int(row.pop("exposure", "0"))
+    return Face(**row, transform=(a, b, c, d, e, f), exposure=exposure)
 
 
 def write_faces(folder: Path, faces: list[Face], rejected: list[Rejected]) -> None:

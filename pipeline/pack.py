@@ -80,7 +80,7 @@ def run(params: PackParams, data: Path, jobs: int) -> None:
     for layer in layers:
         _check(layer, faces)
     split_faces = {name: [face for face in faces if face.split == name] for name in sorted({f.split for f in faces})}
-    count = len(split_faces.get("train", []))
+    count = sum(not face.exposure for face in split_faces.get("train", []))
     if count < params.min_train:
         raise UserError(
             f"pack: {count} training faces, at least {params.min_train} needed; add photos or see crop.splits"

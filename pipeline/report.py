@@ -146,11 +146,13 @@ def read_metrics(layout: Layout) -> dict[str, Any]:
 
 def statistics(layout: Layout) -> list[tuple[str, str]]:
     """What the data set is made of."""
-    faces = read_faces(layout)
+    everything = read_faces(layout)
+    faces = [face for face in everything if not face.exposure]
     counts = Counter(face.split for face in faces)
     alignment = Counter(face.alignment for face in faces)
     return [
         ("faces", str(len(faces))),
+        ("copies under other exposures", str(len(everything) - len(faces))),
         ("per split", ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))),
         ("subjects", str(len({face.subject for face in faces}))),
         ("eyes", ", ".join(f"{name} {count}" for name, count in sorted(alignment.items()))),

@@ -14,7 +14,7 @@ from pipeline.crop import CropParams, ExposureParams, SplitParams, Unusable, ali
 from pipeline.demo import render_face
 from pipeline.errors import UserError
 from pipeline.images import ImageError, import_photo, read_gray, read_photo
-from pipeline.manifest import Face, Layout, read_faces, read_rejected
+from pipeline.manifest import Face, Layout, read_faces, read_photographed, read_rejected
 
 LONDON = Path(__file__).parents[2] / "shared" / "data" / "london"
 SPLITS = SplitParams("hash", {}, {}, "", 0.25)
@@ -287,11 +287,13 @@ def test_exposures_are_copies_of_the_training_photos_alone(folder: Path, tmp_pat
     for id_, face in copies.items():
         own = faces[id_.split("_")[0]]
         assert (face.split, face.subject, face.source) == ("train", own.subject, own.source)
+        assert id_ == f"{own.id}_exposure{face.exposure}"
         assert (read_gray(layout.artist / f"{id_}.png") == read_gray(layout.artist / f"{own.id}.png")).all()
         before, after = (read_photo(layout.photos / f"{name}.png").astype(int) for name in (own.id, id_))
         order = np.argsort(before.ravel(), kind="stable")
         assert (np.diff(after.ravel()[order]) >= 0).all()  # one curve for all: nothing but the light differs
         assert (before != after).any()
+    assert {face.id for face in read_photographed(layout)} == faces.keys() - copies.keys()
     first = {id_: (layout.photos / f"{id_}.png").read_bytes() for id_ in copies}
     run(tmp_path, **changes)
     assert first == {id_: (layout.photos / f"{id_}.png").read_bytes() for id_ in copies}
