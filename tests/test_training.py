@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models import losses
 from pipeline import export
 from pipeline.errors import Stopped, UserError
 from pipeline.inference import load_system, read_system
@@ -53,7 +54,7 @@ ISN = isn.IsnParams(
         isn.PerceptualParams("random", ("conv1_1", "conv2_1"), ("conv2_2",)),
         "paper",
         PLAIN,
-        isn.IsnWeights(1.0, 0.1, 0.1, 200.0, 1.0, 0.2),
+        isn.IsnWeights(1.0, 0.1, 0.1, 200.0, 1.0, 0.0),
     ),
     OPTIMIZER,
     replace(SCHEDULE, plateau_term="l1"),
@@ -302,6 +303,17 @@ def test_the_photo_teaches_the_scn_as_much_as_asked(data: Path) -> None:
         assert any(moved) is bool(weight)
         slopes.append(next(trainer.scn.gan.generator.parameters()).grad.clone())  # type: ignore[union-attr]
     torch.testing.assert_close(slopes[1], 3 * slopes[0], rtol=1e-3, atol=1e-6)
+
+
+def test_terms_are_those_with_a_weight_and_their_sum_is_the_loss(data: Path) -> None:
+    batch = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 0)(0)
+    weights = isn.IsnWeights(l1=2.0, adversarial=0.0, perceptual=0.0, style=0.0, tv=0.0, ssim=3.0)
+    trainer = isn.Isn(CPU.fabric(), replace(ISN, loss=replace(ISN.loss, weights=weights)))
+    photo = trainer.gan.g(batch["product"])
+    terms = trainer.terms(photo, batch)
+    assert terms.keys() == {"l1", "ssim"}
+    expected = 2 * losses.l1(batch["photo"], photo) + 3 * losses.dissimilarity(batch["photo"], photo)
+    torch.testing.assert_close(trainer.total(terms), expected)
 
 
 def test_kinds_and_styles_name_layers() -> None:
