@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -216,8 +216,9 @@ def sketch_layers(sketches: SketchParams | None) -> tuple[str, ...]:
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Any) -> Tensor:
-    """Σ λ · term, the λ's as fields of a dataclass."""
-    return torch.stack([term * getattr(weights, name) for name, term in terms.items()]).sum()
+    """Σ λ · term over the fields of a weights dataclass whose terms were computed."""
+    known = [field.name for field in fields(weights) if field.name in terms]
+    return torch.stack([terms[name] * getattr(weights, name) for name in known]).sum()
 
 
 @torch.no_grad()
