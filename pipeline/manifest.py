@@ -24,7 +24,7 @@ class Face:
     split: str  # "train", "test" or a further named test set
     alignment: str  # how the eyes were found: "given", "detected", "box" or "none"
     transform: tuple[float, float, float, float, float, float]  # source px -> crop px, rows of the 2x3 matrix
-    exposure: int = 0  # 0: as photographed; else the how-manieth copy of a training photo under another exposure
+    exposure: int = 0  # 0: as photographed; else the number of a copy of a training photo under another exposure
 
 
 @dataclass(frozen=True)
