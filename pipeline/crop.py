@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import re
-import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
+from pipeline.exposures import ExposureParams, exposed
 from pipeline.images import (
     SUFFIXES,
     Gray,
@@ -28,8 +28,6 @@ from pipeline.images import (
     import_sketch,
     map_images,
     new_folder,
-    read_photo,
-    toned,
     write_gray,
     write_photo,
 )
@@ -52,14 +50,6 @@ class SplitParams:
     lists: dict[str, tuple[str, ...]]  # lists: split -> ids
     subject: str  # subject: regular expression on the relative path whose group 1 is the subject
     test_share: float  # subject, hash: share of the subjects that is tested
-
-
-@dataclass(frozen=True)
-class ExposureParams:
-    """Copies of the training photos under other exposures, from which nets learn what lines tell about the light."""
-
-    copies: int  # of each training photo; 0: none, as the paper
-    spread: float  # standard deviation of gamma and, by half, of the gain, in powers of e
 
 
 @dataclass(frozen=True)
@@ -380,27 +370,8 @@ def run(params: CropParams, data: Path, jobs: int) -> None:
                 f"(crop.max_rejected): {first}"
             )
         faces = assign_splits(faces, params.splits)
-        write_faces(out, faces + _exposed(faces, params.exposures, out, jobs), rejected)
+        write_faces(out, faces + exposed(faces, params.exposures, out, jobs), rejected)
         write_about(out, asdict(params))
-
-
-def _exposed(faces: list[Face], params: ExposureParams, out: Path, jobs: int) -> list[Face]:
-    """The copies of the training faces, written beside them with their sketches."""
-    tasks = [(face, copy) for face in faces if face.split == "train" for copy in range(1, params.copies + 1)]
-    return map_images(partial(_expose, params, out), tasks, jobs, "crop: exposures") if tasks else []
-
-
-def _expose(params: ExposureParams, out: Path, task: tuple[Face, int]) -> Face:
-    face, copy = task
-    made = replace(face, id=f"{face.id}_exposure{copy}", exposure=copy)
-    rng = np.random.default_rng([int(face.sha256[:16], 16), copy])
-    gamma, gain = np.exp(params.spread * rng.standard_normal(2) * (1, 0.5))
-    photo = read_photo(out / "photos" / f"{face.id}.png")
-    write_photo(out / "photos" / f"{made.id}.png", toned(photo, gamma, gain))
-    sketch = out / "sketches" / f"{face.id}.png"
-    if sketch.exists():
-        shutil.copyfile(sketch, sketch.with_stem(made.id))
-    return made
 
 
 def _reasons(rejected: list[Rejected]) -> str:

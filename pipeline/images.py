@@ -173,10 +173,10 @@ def luminance(photo: Photo) -> Gray:
     return cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(255)
 
 
-def toned(photo: Photo, gamma: float, gain: NDArray[np.float64] | float) -> Photo:
-    """255 · gain · (value / 255) ** gamma, clipped; `gain` of all channels or of each."""
+def toned(photo: Photo, gamma: float, gain: NDArray[np.float64]) -> Photo:
+    """255 · gain · (value / 255) ** gamma, clipped; `gain` of each channel."""
     table = np.clip(255 * (np.arange(256)[:, None] / 255) ** gamma * gain, 0, 255).astype(np.uint8)
-    return cv2.LUT(photo, table[:, None] if table.shape[1] == 3 else table).astype(np.uint8, copy=False)
+    return cv2.LUT(photo, table[:, None]).astype(np.uint8, copy=False)
 
 
 def map_images(

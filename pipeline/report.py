@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipeline.errors import UserError
 from pipeline.images import console, new_folder, read_gray, read_photo, write_bytes, write_photo
 from pipeline.inference import System, load_system
-from pipeline.manifest import Layout, made_with, read_faces, read_rejected
+from pipeline.manifest import Layout, made_with, read_faces, read_photographed, read_rejected
 from pipeline.packed import Split, read_split, splits
 from pipeline.params import params_path
 from pipeline.sheets import contact_sheet
@@ -146,13 +146,12 @@ def read_metrics(layout: Layout) -> dict[str, Any]:
 
 def statistics(layout: Layout) -> list[tuple[str, str]]:
     """What the data set is made of."""
-    everything = read_faces(layout)
-    faces = [face for face in everything if not face.exposure]
+    faces = read_photographed(layout)
     counts = Counter(face.split for face in faces)
     alignment = Counter(face.alignment for face in faces)
     return [
         ("faces", str(len(faces))),
-        ("copies under other exposures", str(len(everything) - len(faces))),
+        ("copies under other exposures", str(len(read_faces(layout)) - len(faces))),
         ("per split", ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))),
         ("subjects", str(len({face.subject for face in faces}))),
         ("eyes", ", ".join(f"{name} {count}" for name, count in sorted(alignment.items()))),

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from pipeline import crop
-from pipeline.crop import CropParams, ExposureParams, SplitParams, Unusable, align, assign_splits, crop_matrix, make_ids
+from pipeline.crop import CropParams, SplitParams, Unusable, align, assign_splits, crop_matrix, make_ids
 from pipeline.demo import render_face
 from pipeline.errors import UserError
+from pipeline.exposures import ExposureParams
 from pipeline.images import ImageError, import_photo, read_gray, read_photo
 from pipeline.manifest import Face, Layout, read_faces, read_photographed, read_rejected
 
@@ -270,6 +271,12 @@ def test_unreadable_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"no")
     with pytest.raises(ImageError, match=r"x\.png: unreadable"):
         import_photo(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(("copies", "spread"), [(-1, 0.2), (1, -0.2)])
+def test_exposures_out_of_range(copies: int, spread: float) -> None:
+    with pytest.raises(UserError, match="at least 0"):
+        ExposureParams(copies, spread)
 
 
 def test_exposures_are_copies_of_the_training_photos_alone(folder: Path, tmp_path: Path) -> None:
