@@ -295,13 +295,16 @@ def generate(
     out: Out,
     weights: Annotated[Path | None, typer.Option(help="Weights of the joint stage.")] = None,
     invert: Annotated[bool, typer.Option("--invert", help="The drawings are light on dark.")] = False,
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored", help="Mean of the photo and of the mirror image's: smoother, twice the time.")
+    ] = False,
     data: Data = DATA,
     device: DeviceName = "auto",
 ) -> None:
     """Turn drawings of faces into calibrated sketches and photos."""
     from pipeline import generate
 
-    generate.run(sketches, out, weights, invert, data, device)
+    generate.run(sketches, out, weights, invert, mirrored, data, device)
 
 
 @app.command()

@@ -80,7 +80,7 @@ def contours(drawing: Sketch) -> Sketch:
     mass = masses(ink, OVER)
     lines = trace(np.where(ink | mass, 0, 1).astype(np.float32), 0.5, MASS_PX * OVER, 1.0, GAP_PX * OVER)
     strokes = smooth(lines, SMOOTH_PX * OVER, MIN_LENGTH_PX * OVER, 2.0)
-    pen = [Stroke(s.points, np.full_like(s.widths, PEN_PX * OVER)) for s in strokes]
+    pen = [Stroke.even(s.points, np.full_like(s.widths, PEN_PX * OVER)) for s in strokes]
     return resized(render(pen, large.shape), drawing.shape[::-1])
 
 

@@ -8,7 +8,7 @@ unpractised hand draws them; `joint_simplified` and `apart_simplified` on the sk
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class EvaluateParams:
     threshold: float  # an edge is > threshold in R, in [0, 1]
     tolerance_px: float  # of the tolerant precision and recall
     sheet_rows: int  # faces on each sheet
+    mirrored: bool  # each net's output is the mean of it and of that for the mirror image: twice the time
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def _sheet(split: Split, by_style: dict[str, Output], rows: list[Row]) -> NDArra
 def run(params: EvaluateParams, data: Path, device: str, jobs: int) -> None:
     """data/packed and data/trained -> data/evaluation: metrics.json, images.csv, sheets/."""
     layout = Layout(data)
-    joint, apart = (load_system(layout, stage, device) for stage in ("joint", "apart"))
+    joint, apart = (replace(load_system(layout, s, device), mirrored=params.mirrored) for s in ("joint", "apart"))
     result: dict[str, Any] = {}
     all_rows: list[Row] = []
     missing: dict[str, str] = {}

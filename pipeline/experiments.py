@@ -3,13 +3,15 @@
 import json
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.params import read_yaml
+from pipeline.profile import profile_path
 from pipeline.tables import print_table
 
 Changes = dict[str, Any]  # key of params.yaml -> value
@@ -33,6 +35,19 @@ def everywhere(key: str, value: Any) -> Changes:
 def drawn(key: str, value: Any) -> Changes:
     """Of the stages that learn from sketches."""
     return {f"{stage}.{key}": value for stage in ("train_scn", "train_joint")}
+
+
+def of_profile(name: str) -> Changes:
+    """What profiles/NAME.yaml sets."""
+    return dict(_leaves(read_yaml(profile_path(name)), ""))
+
+
+def _leaves(node: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{where}{key}.")
+        else:
+            yield f"{where}{key}", value
 
 
 @dataclass(frozen=True)
@@ -114,6 +129,8 @@ FAMILIES = {
             "simplified-and-deformed": drawn("drawn", ["simplified", "deformed"]),
             **{f"{name}-alone": drawn("styles", [name]) for name in SOURCES},
             "with-people": drawn("styles", [*SOURCES, "artist"]),
+            "plain-lines": of_profile("plain-lines"),
+            "no-pressure": {"simplify.pressure_px": 0},
             "exposures": {"crop.exposures.copies": 5},
             "ssim": {"train_isn.loss.weights.ssim": 1.0},
             "photo-leads": {"train_joint.isn_to_scn": 10},

@@ -1,5 +1,6 @@
 """Command generate: drawings of faces -> calibrated sketches and photos, one pair a drawing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -45,11 +46,13 @@ def unique_names(files: list[Path]) -> list[str]:
     return names
 
 
-def run(sketches: list[Path], out: Path, weights: Path | None, invert: bool, data: Path, device: str) -> None:
+def run(
+    sketches: list[Path], out: Path, weights: Path | None, invert: bool, mirrored: bool, data: Path, device: str
+) -> None:
     """Write OUT/NAME.refined.png (ink on paper) and OUT/NAME.photo.png for every drawing."""
     files = files_of(sketches)
     used = weights or default_weights(Layout(data))
-    system = read_system(used, pick_device(device))
+    system = replace(read_system(used, pick_device(device)), mirrored=mirrored)
     for file, name in zip(files, unique_names(files), strict=True):
         drawing = import_sketch(file)
         generate_one(system, 1 - drawing if invert else drawing, file, out, name)

@@ -29,6 +29,7 @@ class System:
     isn: nn.Module
     device: torch.device
     size: int  # side of the faces it was trained on, px
+    mirrored: bool = False  # mean of what a net makes of a picture and of its mirror image, after Timofte et al. 2016
 
     def refine(self, sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Sketches (N, H, W), 255 = paper -> calibrated strokes R (N, H, W) in [0, 1], 1 = ink."""
@@ -47,7 +48,11 @@ class System:
 
     @torch.inference_mode()
     def _run(self, net: nn.Module, strokes: NDArray[np.float32]) -> Tensor:
-        return torch.cat([net(part.to(self.device)).float().cpu() for part in _parts(strokes)])
+        return torch.cat([self._made(net, part.to(self.device)).cpu() for part in _parts(strokes)])
+
+    def _made(self, net: nn.Module, strokes: Tensor) -> Tensor:
+        made: Tensor = net(strokes).float()
+        return torch.lerp(made, net(strokes.flip(-1)).float().flip(-1), 0.5) if self.mirrored else made
 
 
 def _parts(strokes: NDArray[np.float32]) -> Iterator[Tensor]:

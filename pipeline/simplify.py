@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ from pipeline.strokes import (
     Stroke,
     deform,
     displacement_field,
+    pressed,
     render,
     resized,
     smooth,
@@ -28,6 +30,7 @@ from pipeline.strokes import (
 )
 
 LARGEST_PX = 2048  # ours: a larger sketch is traced at this size
+FULL_INK = 0.8  # ours: mean ink under a stroke drawn with full pressure
 OWN_PX = 384  # ours: and cleaned by the own net at this, near to what it was trained at
 OWN_PAPER = 1 / 3  # ours: ink is as likely as not, to a net whose loss counts it twice (train_simplifier.loss)
 
@@ -42,11 +45,14 @@ class SimplifyParams:
     styles: dict[str, bool]  # whether a style is simplified; the paper leaves photo-sketch as it is
     threshold: float  # ink is darker than this
     solid_px: float  # wider ink is drawn as its outline
+    hatch_px: float  # and filled with lines this far apart; 0: left white
     close_px: float  # nearer lines merge
     gap_px: float  # shorter breaks are joined
     smooth_px: float  # standard deviation of the smoothing along a line
     min_length_px: float  # shorter lines are specks
     width_px: float  # of the pen; a stroke's own width counts by half
+    pressure_px: float  # a stroke is as dark as the ink within this (standard deviation); 0: all are black
+    lightest: float  # darkness of the lightest stroke, where there is pressure
     deform: DeformParams
     seed: int
 
@@ -56,13 +62,16 @@ def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:
     canvas = enlarged(sketch, LARGEST_PX)
     scale = face_scale(canvas.shape)
     solid, close = max(3.0, params.solid_px * scale), max(1.0, params.close_px * scale)
-    strokes = trace(
-        CLEANERS[params.method](stretched(canvas)), params.threshold, solid, close, max(2.0, params.gap_px * scale)
-    )
+    drawn = stretched(canvas)
+    gap, hatch = max(2.0, params.gap_px * scale), params.hatch_px * scale
+    strokes = trace(CLEANERS[params.method](drawn), params.threshold, solid, close, gap, hatch)
     lines = smooth(strokes, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0)
+    if params.pressure_px > 0:
+        ink = cv2.GaussianBlur(1 - drawn, (0, 0), params.pressure_px * scale)
+        lines = pressed(lines, ink / np.float32(FULL_INK), params.lightest)
     pen = params.width_px * scale
     back = sketch.shape[1] / canvas.shape[1]
-    return [resized(Stroke(line.points, _pen_widths(line.widths, pen)), back) for line in lines]
+    return [resized(replace(line, widths=_pen_widths(line.widths, pen)), back) for line in lines]
 
 
 CLEANERS: dict[str, Callable[[Sketch], Sketch]] = {

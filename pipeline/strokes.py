@@ -4,7 +4,7 @@ All lengths are pixels of the image at hand; callers scale what is stated at a 2
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
@@ -16,6 +16,8 @@ from scipy.ndimage import gaussian_filter1d
 from pipeline.images import Sketch
 
 SUPERSAMPLING = 4
+PRESSURES = 15  # ours: shades of ink that are drawn
+PRESSURE_STEPS = 2.0  # ours: standard deviation, in points, of the smoothing of a stroke's pressure
 
 
 @dataclass(frozen=True)
@@ -24,31 +26,44 @@ class Stroke:
 
     points: NDArray[np.float32]  # (n, 2) x, y, px
     widths: NDArray[np.float32]  # (n,) px
+    pressures: NDArray[np.float32]  # (n,) darkness of the ink, 1 = black
+
+    @classmethod
+    def even(cls, points: NDArray[np.float32], widths: NDArray[np.float32]) -> "Stroke":
+        """Black all along."""
+        return cls(points, widths, np.ones(len(widths), np.float32))
 
     @property
     def length(self) -> float:
         return float(np.linalg.norm(np.diff(self.points, axis=0), axis=1).sum())
 
 
-def trace(sketch: Sketch, threshold: float, solid: float, close: float, gap: float) -> list[Stroke]:
+def trace(sketch: Sketch, threshold: float, solid: float, close: float, gap: float, hatch: float = 0) -> list[Stroke]:
     """Ink darker than `threshold` -> strokes along its middle.
 
-    Regions wider than `solid` become their outline. Lines nearer than `close` merge; a line goes on
-    straight across junctions and across breaks up to `gap`.
+    Regions wider than `solid` become their outline and, where `hatch` > 0, lines inside that follow it, `hatch` apart.
+    Lines nearer than `close` merge; a line goes on straight across junctions and across breaks up to `gap`.
     """
     ink = (sketch < threshold).astype(np.uint8)
     ink = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, _disc(close)).astype(np.uint8)
     wide = solid <= min(ink.shape)
     core = cv2.morphologyEx(ink, cv2.MORPH_OPEN, _disc(solid)).astype(np.uint8) if wide else np.zeros_like(ink)
-    outline = core - cv2.erode(core, _disc(3))
     beside = cv2.dilate(core, _disc(3)).astype(np.uint8)
-    lines = (ink & (1 - beside)) | outline.astype(np.uint8)
+    lines = (ink & (1 - beside)) | _outline(core)
+    inner = _disc(max(3.0, 2 * hatch + 1))
+    while hatch > 0 and core.any():
+        core = cv2.erode(core, inner, borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)).astype(np.uint8)
+        lines |= _outline(core)
     skeleton = cv2.ximgproc.thinning(lines * 255) > 0  # type: ignore[attr-defined]
     half = cv2.distanceTransform(lines, cv2.DIST_L2, 3)
     margin = int(gap) + 2
     points, ends = _trace(np.pad(skeleton, margin), float(gap))
     parts = np.split(points[:, ::-1] - margin, ends[:-1]) if len(ends) else []
     return [_stroke(part, half) for part in parts if len(part) > 1]
+
+
+def _outline(region: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return region - cv2.erode(region, _disc(3)).astype(np.uint8)
 
 
 @cache
@@ -59,7 +74,19 @@ def _disc(diameter: float) -> NDArray[np.uint8]:
 
 def _stroke(points: NDArray[np.int64], half: NDArray) -> Stroke:
     widths = 2 * half[points[:, 1], points[:, 0]] - 1
-    return Stroke(points.astype(np.float32), np.maximum(widths, 1).astype(np.float32))
+    return Stroke.even(points.astype(np.float32), np.maximum(widths, 1).astype(np.float32))
+
+
+def pressed(strokes: Sequence[Stroke], ink: NDArray[np.float32], lightest: float) -> list[Stroke]:
+    """Strokes as dark as the ink (H, W) under them, 0 = none, 1 = black; none is lighter than `lightest`."""
+    return [_pressed(stroke, ink, np.float32(lightest)) for stroke in strokes]
+
+
+def _pressed(stroke: Stroke, ink: NDArray[np.float32], lightest: np.float32) -> Stroke:
+    at = stroke.points[:, None]
+    found = cv2.remap(ink, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+    even = gaussian_filter1d(np.clip(found, 0, 1), PRESSURE_STEPS, mode="nearest")
+    return replace(stroke, pressures=(lightest + (1 - lightest) * even).astype(np.float32))
 
 
 @njit(cache=True)
@@ -140,22 +167,21 @@ def _smooth(stroke: Stroke, sigma: float, step: float) -> Stroke:
     after = 2 * points[-1] - points[-2 : -reach - 2 : -1]
     longer = gaussian_filter1d(np.concatenate([before, points, after]), sigma, axis=0)[reach : reach + n]
     widths = gaussian_filter1d(dense.widths, 2 * sigma, mode="nearest")
-    return resample(Stroke(longer.astype(np.float32), widths), step)
+    return resample(Stroke(longer.astype(np.float32), widths, dense.pressures), step)
 
 
 def resample(stroke: Stroke, step: float) -> Stroke:
     """The same line with points about `step` apart, ends kept."""
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(stroke.points, axis=0), axis=1))])
     at = np.linspace(0, along[-1], max(2, round(along[-1] / step) + 1))
-    x, y, w = (np.interp(at, along, v) for v in (stroke.points[:, 0], stroke.points[:, 1], stroke.widths))
-    return Stroke(np.stack([x, y], 1).astype(np.float32), w.astype(np.float32))
+    x, y, w, p = (np.interp(at, along, v) for v in (*stroke.points.T, stroke.widths, stroke.pressures))
+    return Stroke(np.stack([x, y], 1).astype(np.float32), w.astype(np.float32), p.astype(np.float32))
 
 
 def resized(stroke: Stroke, factor: float) -> Stroke:
     """The stroke of an image whose sides are `factor` times as long; pixel centres lie at whole numbers."""
-    return Stroke(
-        ((stroke.points + 0.5) * factor - 0.5).astype(np.float32), (stroke.widths * factor).astype(np.float32)
-    )
+    points = ((stroke.points + 0.5) * factor - 0.5).astype(np.float32)
+    return replace(stroke, points=points, widths=(stroke.widths * factor).astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -169,6 +195,7 @@ class DeformParams:
     gap_px: float  # length of a break
     missing: float  # probability that a stroke shorter than 60 px is left out
     width_jitter: float  # relative standard deviation of a stroke's width
+    evenness: float  # each drawing loses a share between 0 and this of its differences of pressure
 
 
 def displacement_field(shape: tuple[int, ...], params: DeformParams, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -192,14 +219,16 @@ def warp(sketch: Sketch, field: NDArray[np.float32]) -> Sketch:
 def deform(
     strokes: Sequence[Stroke], params: DeformParams, rng: np.random.Generator, shape: tuple[int, ...]
 ) -> list[Stroke]:
-    """Strokes as an unpractised hand would repeat them: shifted, overshot, broken, some left out."""
+    """Strokes as an unpractised hand repeats them: shifted, overshot, broken, some missing, more evenly pressed."""
     field, scale = displacement_field(shape, params, rng), min(shape[:2]) / 256
+    lost = np.float32(rng.uniform(0, params.evenness) if params.evenness else 0)
     drawn: list[Stroke] = []
     for stroke in strokes:
         kept = stroke.length > 60 * scale or rng.random() >= params.missing  # ours: 60 px, an eyelid's length
         moved = _moved(_overshot(stroke, params.overshoot_px * scale, rng), field)
         width = max(0.4, 1 + params.width_jitter * rng.standard_normal())
-        pieces = _broken(Stroke(moved.points, moved.widths * np.float32(width)), params, scale, rng)
+        pressures = moved.pressures + lost * (1 - moved.pressures)
+        pieces = _broken(Stroke(moved.points, moved.widths * np.float32(width), pressures), params, scale, rng)
         drawn += pieces if kept else []
     return drawn
 
@@ -208,7 +237,7 @@ def _moved(stroke: Stroke, field: NDArray[np.float32]) -> Stroke:
     h, w = field.shape[:2]
     x = np.clip(stroke.points[:, 0].round().astype(int), 0, w - 1)
     y = np.clip(stroke.points[:, 1].round().astype(int), 0, h - 1)
-    return Stroke(stroke.points + field[y, x], stroke.widths)
+    return replace(stroke, points=stroke.points + field[y, x])
 
 
 def _overshot(stroke: Stroke, sigma: float, rng: np.random.Generator) -> Stroke:
@@ -218,7 +247,7 @@ def _overshot(stroke: Stroke, sigma: float, rng: np.random.Generator) -> Stroke:
         direction = points[end] - points[inner]
         by = np.clip(sigma * rng.standard_normal(), -0.25 * stroke.length, 0.25 * stroke.length)
         points[end] += direction / max(1e-6, float(np.linalg.norm(direction))) * np.float32(max(by, -1.0))
-    return Stroke(points, stroke.widths)
+    return replace(stroke, points=points)
 
 
 def _broken(stroke: Stroke, params: DeformParams, scale: float, rng: np.random.Generator) -> list[Stroke]:
@@ -230,31 +259,46 @@ def _broken(stroke: Stroke, params: DeformParams, scale: float, rng: np.random.G
     n, hole = len(stroke.points), params.gap_px * scale / length
     bounds = [0.0, *(v for a in at for v in (a - hole / 2, a + hole / 2)), 1.0]
     spans = [(round(a * (n - 1)), round(b * (n - 1)) + 1) for a, b in zip(bounds[::2], bounds[1::2], strict=True)]
-    return [Stroke(stroke.points[a:b], stroke.widths[a:b]) for a, b in spans if b - a > 1]
+    return [Stroke(stroke.points[a:b], stroke.widths[a:b], stroke.pressures[a:b]) for a, b in spans if b - a > 1]
 
 
 def render(strokes: Sequence[Stroke], shape: tuple[int, ...]) -> Sketch:
-    """Strokes -> antialiased black lines on white paper, (H, W)."""
+    """Strokes -> antialiased lines on white paper, (H, W); where they cross, the darker ink shows."""
     over = SUPERSAMPLING
     canvas = np.full((shape[0] * over, shape[1] * over), 255, np.uint8)
-    for stroke in strokes:
-        points = np.round((stroke.points + 0.5) * over * 16).astype(np.int32)
-        widths = np.maximum(1, np.round((stroke.widths[1:] + stroke.widths[:-1]) / 2 * over)).astype(int)
-        for run in np.split(np.arange(len(widths)), np.flatnonzero(np.diff(widths)) + 1):
-            line = points[run[0] : run[-1] + 2].reshape(-1, 1, 2)
-            cv2.polylines(canvas, [line], False, 0, int(widths[run[0]]), cv2.LINE_8, 4)
+    runs = [run for stroke in strokes for run in _runs(stroke, over)]
+    for pressure, width, line in sorted(runs, key=lambda run: run[0]):
+        cv2.polylines(canvas, [line], False, 255 - pressure * 255 // PRESSURES, width, cv2.LINE_8, 4)
     small = cv2.resize(canvas, shape[1::-1], interpolation=cv2.INTER_AREA)
     return small.astype(np.float32) / np.float32(255)
 
 
+def _runs(stroke: Stroke, over: int) -> list[tuple[int, int, NDArray[np.int32]]]:
+    """Parts of one pressure (of PRESSURES) and width (px of the canvas), as points for cv2.polylines."""
+    points = np.round((stroke.points + 0.5) * over * 16).astype(np.int32)
+    widths = np.maximum(1, _between(stroke.widths * over)).astype(int)
+    pressures = _between(stroke.pressures * PRESSURES).astype(int)
+    changes = (np.diff(widths) != 0) | (np.diff(pressures) != 0)
+    parts = np.split(np.arange(len(widths)), np.flatnonzero(changes) + 1)
+    return [
+        (int(pressures[part[0]]), int(widths[part[0]]), points[part[0] : part[-1] + 2].reshape(-1, 1, 2))
+        for part in parts
+    ]
+
+
+def _between(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.round((values[1:] + values[:-1]) / 2)
+
+
 def to_svg(strokes: Sequence[Stroke], shape: tuple[int, ...]) -> str:
     """Strokes as an SVG drawing, one path each."""
-    paths = "\n".join(_svg_path(stroke) for stroke in strokes)
+    paths = "\n".join(_svg_path(stroke) for stroke in sorted(strokes, key=lambda s: float(s.pressures.mean())))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {shape[1]} {shape[0]}">'
-    style = '<g fill="none" stroke="black" stroke-linecap="round" stroke-linejoin="round">'
+    style = '<g fill="none" stroke-linecap="round" stroke-linejoin="round">'
     return f'{head}<rect width="100%" height="100%" fill="white"/>\n{style}\n{paths}\n</g></svg>\n'
 
 
 def _svg_path(stroke: Stroke) -> str:
     points = " ".join(f"{x + 0.5:.2f},{y + 0.5:.2f}" for x, y in stroke.points)
-    return f'<path d="M {points}" stroke-width="{float(stroke.widths.mean()):.2f}"/>'
+    gray = round(255 * (1 - float(stroke.pressures.mean())))
+    return f'<path d="M {points}" stroke="#{3 * f"{gray:02x}"}" stroke-width="{float(stroke.widths.mean()):.2f}"/>'

@@ -14,7 +14,7 @@ from pipeline.equalize import EqualizeParams, equalize
 from pipeline.images import Photo, Sketch, luminance
 from pipeline.params import CHECKOUT, load
 from pipeline.simplify import SimplifyParams, generator, simplify
-from pipeline.strokes import Stroke, deform, displacement_field, render, resample, smooth, to_svg, trace
+from pipeline.strokes import Stroke, deform, displacement_field, pressed, render, resample, smooth, to_svg, trace
 from pipeline.styles import STYLES
 
 PARAMS = CHECKOUT / "params.yaml"
@@ -161,6 +161,62 @@ def test_solid_regions_become_outlines() -> None:
     assert sketch[28:34, 40:80].min() < 0.3
 
 
+def test_solid_regions_are_hatched_where_asked() -> None:
+    image = paper()
+    image[30:90, 30:90] = 0
+    ink = [1 - render(smooth(trace((image / 255).astype(np.float32), 0.5, 9, 1, 3, hatch), 1.0, 6, 2.0), image.shape)
+           for hatch in (0, 8, 3)]  # fmt: skip
+    inside = [float(picture[40:80, 40:80].mean()) for picture in ink]
+    assert inside[0] < 0.01
+    assert 0.05 < inside[1] < 0.7 * inside[2], "the nearer the lines, the darker"
+    assert all(picture[:26].max() == picture[95:].max() == 0 for picture in ink)
+
+
+def test_a_stroke_is_as_dark_as_the_ink_under_it() -> None:
+    """A line from black to light gray, drawn beside a black one."""
+    image = paper()
+    for x in range(10, 110):
+        image[39:42, x] = 2 * (x - 10)
+    cv2.line(image, (10, 90), (110, 90), 0, 3)
+    sketch = (image / 255).astype(np.float32)
+    lines = sorted(smooth(trace(sketch, 0.9, 9, 1, 3), 1.0, 6, 2.0), key=lambda s: s.points[0, 1])
+    fading, black = pressed(lines, 1 - sketch, 0.15)
+    order = np.argsort(fading.points[:, 0])
+    x, pressure = fading.points[order, 0], fading.pressures[order]
+    np.testing.assert_allclose(pressure[3:-3], 0.15 + 0.85 * (1 - 2 * (x[3:-3] - 10) / 255), atol=0.03)
+    np.testing.assert_allclose(black.pressures, 1, atol=1e-6)
+    drawn = render([fading, black], image.shape)
+    assert drawn[40, 20] < 0.2 < 0.4 < drawn[40, 90] < 0.8
+    assert drawn[90, 20:100].max() < 0.1
+    np.testing.assert_array_equal(pressed(lines, np.zeros_like(sketch), 0.15)[0].pressures, np.float32(0.15))
+
+
+def test_where_strokes_cross_the_darker_shows_whatever_the_order() -> None:
+    across = np.stack([np.linspace(10, 54, 23), np.full(23, 32)], 1).astype(np.float32)
+    wide = np.full(23, 6, np.float32)
+    dark, light = Stroke.even(across, wide), Stroke(across[:, ::-1].copy(), wide, np.full(23, 0.3, np.float32))
+    drawn = render([dark, light], (64, 64))
+    np.testing.assert_array_equal(drawn, render([light, dark], (64, 64)))
+    assert drawn[32, 32] == 0
+    assert 0.6 < drawn[15, 32] < 0.8
+
+
+def test_pressure_is_an_option_and_no_length_of_it_depends_on_the_size() -> None:
+    faint = 1 - 0.5 * (1 - draw_style("fdog")(disc()))
+    faint[0, 0] = 0  # so that the contrast is not stretched
+    faint[:3, :80] = 0
+    pressures = [
+        np.concatenate([s.pressures for s in simplify(faint, replace(SIMPLE, pressure_px=px))]) for px in (0, 2)
+    ]
+    assert (pressures[0] == 1).all()
+    assert pressures[1].min() >= SIMPLE.lightest
+    assert np.median(pressures[1]) < 0.8
+    large = cv2.resize(faint, (512, 512), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    assert (
+        abs(np.median(np.concatenate([s.pressures for s in simplify(large, SIMPLE)])) - np.median(pressures[1])) < 0.1
+    )
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (40, 200), (2000, 1500)])
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_blank_and_black_sketches(shape: tuple[int, int], value: float) -> None:
@@ -178,7 +234,7 @@ def test_simplify_hardly_changes_what_it_made() -> None:
 
 def test_render_is_antialiased_black_on_white_and_traces_back() -> None:
     points = np.stack([np.linspace(20, 100, 41), 60 + 20 * np.sin(np.linspace(0, 3, 41))], 1).astype(np.float32)
-    sketch = render([Stroke(points, np.full(41, 2.0, np.float32))], (128, 128))
+    sketch = render([Stroke.even(points, np.full(41, 2.0, np.float32))], (128, 128))
     assert sketch.max() == 1
     assert sketch.min() < 0.1
     assert len(np.unique(sketch)) > 4
@@ -202,19 +258,37 @@ def test_deformation_belongs_to_the_face_and_style() -> None:
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert np.abs(drawn[0] - drawn[2]).max() > 0.5
     assert np.abs(drawn[0] - drawn[3]).max() > 0.5
-    still = replace(SIMPLE.deform, displacement_px=0, overshoot_px=0, gaps=0, missing=0, width_jitter=0)
+    still = replace(SIMPLE.deform, displacement_px=0, overshoot_px=0, gaps=0, missing=0, width_jitter=0, evenness=0)
     same = render(deform(strokes, still, generator("a", "x", 0), (256, 256)), (256, 256))
     assert np.abs(same - render(strokes, (256, 256))).mean() < 0.01
 
 
-def test_svg_holds_every_stroke() -> None:
+def test_an_unpractised_hand_presses_more_evenly_by_a_share_of_its_own() -> None:
+    points = np.stack([np.linspace(20, 200, 91), np.full(91, 50)], 1).astype(np.float32)
+    light = Stroke(points, np.full(91, 2, np.float32), np.full(91, 0.2, np.float32))
+    hand = replace(SIMPLE.deform, gaps=0, missing=0)
+    pressed_by = [
+        deform([light], replace(hand, evenness=evenness), np.random.default_rng(seed), (256, 256))[0].pressures
+        for evenness in (0, 1) for seed in range(20)
+    ]  # fmt: skip
+    assert all((p == np.float32(0.2)).all() for p in pressed_by[:20])
+    shares = np.array([(p[0] - 0.2) / 0.8 for p in pressed_by[20:]])
+    assert (shares.min(), shares.max()) == (pytest.approx(0, abs=0.2), pytest.approx(1, abs=0.2))
+    assert 0.3 < shares.mean() < 0.7
+
+
+def test_svg_holds_every_stroke_in_its_gray_the_dark_ones_last() -> None:
     strokes = simplify(draw_style("fdog")(disc()), SIMPLE)
-    root = ElementTree.fromstring(to_svg(strokes, (256, 256)))
-    assert len(root.findall(".//{*}path")) == len(strokes) > 0
+    points = np.array([[5, 5], [50, 5]], np.float32)
+    light = Stroke(points, np.ones(2, np.float32), np.full(2, 0.2, np.float32))
+    root = ElementTree.fromstring(to_svg([Stroke.even(points, np.ones(2, np.float32)), *strokes, light], (256, 256)))
+    paths = root.findall(".//{*}path")
+    assert len(paths) == len(strokes) + 2 > 2
+    assert (paths[0].get("stroke"), paths[-1].get("stroke")) == ("#cccccc", "#000000")
 
 
 def test_resample_keeps_ends_and_length() -> None:
-    stroke = Stroke(np.array([[0, 0], [30, 0], [30, 40]], np.float32), np.ones(3, np.float32))
+    stroke = Stroke.even(np.array([[0, 0], [30, 0], [30, 40]], np.float32), np.ones(3, np.float32))
     fine = resample(stroke, 1.0)
     np.testing.assert_allclose(fine.points[[0, -1]], stroke.points[[0, -1]])
     assert abs(fine.length - 70) < 1

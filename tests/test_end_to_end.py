@@ -145,6 +145,9 @@ def test_sketch_and_generate(checkout: Path) -> None:
         "face_000-fdog.photo.png",
         "face_000-fdog.refined.png",
     }
+    cali(checkout, "generate", "out/s/face_000-fdog.png", "--out", "out/m", "--mirrored")
+    plain, mirrored = ((checkout / "out" / name / "face_000-fdog.photo.png").read_bytes() for name in ("g", "m"))
+    assert plain != mirrored
 
 
 @pytest.mark.parametrize(

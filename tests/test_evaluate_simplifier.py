@@ -25,7 +25,7 @@ ROUGH = load(SimplifierParams, "train_simplifier").rough
 def ring(radius: float) -> Stroke:
     angles = np.linspace(0, 2 * np.pi, 200)
     points = 128 + radius * np.stack([np.cos(angles), np.sin(angles)], 1)
-    return Stroke(points.astype(np.float32), np.ones(200, np.float32))
+    return Stroke.even(points.astype(np.float32), np.ones(200, np.float32))
 
 
 CLEAN = lines([ring(60)], SHAPE, PEN_PX)

@@ -20,7 +20,7 @@ def stroke(*points: tuple[float, float]) -> Stroke:
     ends = np.array(points, np.float32)
     at = np.linspace(0, len(ends) - 1, 60)
     xy = np.stack([np.interp(at, range(len(ends)), ends[:, i]) for i in (0, 1)], 1)
-    return Stroke(xy.astype(np.float32), np.full(60, 5, np.float32))
+    return Stroke.even(xy.astype(np.float32), np.full(60, 5, np.float32))
 
 
 DRAWING = [stroke((30, 40), (170, 40)), stroke((60, 60), (60, 140)), stroke((90, 130), (120, 90), (160, 120))]
@@ -37,7 +37,7 @@ def away() -> np.ndarray:
 
 
 def test_lines_have_one_width_whatever_the_strokes() -> None:
-    thin = [Stroke(s.points, np.full_like(s.widths, 2)) for s in DRAWING]
+    thin = [Stroke.even(s.points, np.full_like(s.widths, 2)) for s in DRAWING]
     np.testing.assert_allclose(CLEAN, render(thin, SHAPE), atol=0.6)
     assert np.abs(CLEAN - render(thin, SHAPE)).mean() < 0.01
     assert (1 - CLEAN)[:, 100].sum() == pytest.approx(2 + 2 * np.hypot(4, 3) / 3, rel=0.25)

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from models import losses
-from pipeline import export
+from pipeline import evaluate, export
 from pipeline.errors import Stopped, UserError
-from pipeline.inference import load_system, read_system
+from pipeline.inference import System, load_system, read_system
 from pipeline.manifest import Layout
-from pipeline.packed import read_split
+from pipeline.packed import Split, read_split
 from pipeline.training import isn, joint, scn
 from pipeline.training.checkpoint import (
     CheckpointError,
@@ -128,6 +128,36 @@ def test_refine_matches_the_training_net(data: Path) -> None:
     with torch.no_grad():
         expected = net.eval()(strokes)[:, 0].numpy()
     np.testing.assert_allclose(system.refine(sketch), expected, atol=3e-4)
+
+
+def test_mirrored_systems_make_the_mirror_image_of_the_mirror_image(data: Path) -> None:
+    scn.run(SCN, data, CPU)
+    isn.run(ISN, data, CPU)
+    plain = load_system(Layout(data), "apart", "cpu")
+    system = replace(plain, mirrored=True)
+    sketches = read_split(Layout(data), "test").layers["sketch/xdog"]
+    turned = np.ascontiguousarray(sketches[:, :, ::-1])
+    refined = system.refine(sketches)
+    np.testing.assert_allclose(refined[:, :, ::-1], system.refine(turned), atol=1e-4)
+    np.testing.assert_allclose(refined, (plain.refine(sketches) + plain.refine(turned)[:, :, ::-1]) / 2, atol=1e-4)
+    assert np.abs(plain.refine(sketches)[:, :, ::-1] - plain.refine(turned)).max() > 1e-3
+    photos = [system.photos(strokes).astype(int) for strokes in (refined, np.ascontiguousarray(refined[:, :, ::-1]))]
+    assert np.abs(photos[0][:, :, ::-1] - photos[1]).max() <= 1
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_evaluate_mirrors_where_its_params_say_so(data: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool) -> None:
+    train_all(data)
+    used = []
+
+    def measured(name: str, split: Split, joint: System, apart: System, *rest: object) -> None:
+        used.append((joint.mirrored, apart.mirrored))
+        raise UserError("enough")
+
+    monkeypatch.setattr(evaluate, "evaluate_split", measured)
+    with pytest.raises(UserError, match="enough"):
+        evaluate.run(evaluate.EvaluateParams(0.5, 2, 2, mirrored), data, "cpu", 1)
+    assert used == [(mirrored, mirrored)]
 
 
 @pytest.mark.parametrize("stop", [1, 3, 5])

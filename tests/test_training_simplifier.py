@@ -56,7 +56,7 @@ def drawing() -> Traced:
     angles = np.linspace(0, 2 * np.pi, 200)
     ring = 128 + 60 * np.stack([np.cos(angles), np.sin(angles)], 1)
     cross = np.stack([np.linspace(10, 245, 120), np.linspace(30, 220, 120)], 1)
-    strokes = [Stroke(p.astype(np.float32), np.ones(len(p), np.float32)) for p in (ring, cross)]
+    strokes = [Stroke.even(p.astype(np.float32), np.ones(len(p), np.float32)) for p in (ring, cross)]
     return Traced(to_uint8(lines(strokes, simplifier.FACE, 5.0)), strokes)
 
 
@@ -90,7 +90,7 @@ def test_pairs_depend_on_seed_and_step_alone() -> None:
 
 def test_strokes_outside_are_left_out_and_the_rest_moved() -> None:
     matrix = np.array([[2.0, 0, -10], [0, 2.0, 0]])
-    inside, outside = Stroke(np.array([[5, 5], [20, 9]], np.float32), np.ones(2, np.float32)), drawing().strokes[0]
+    inside, outside = Stroke.even(np.array([[5, 5], [20, 9]], np.float32), np.ones(2, np.float32)), drawing().strokes[0]
     (kept,) = simplifier.moved([inside, outside], matrix, (48, 48))
     np.testing.assert_allclose(kept.points, [[0, 10], [30, 18]])
     np.testing.assert_allclose(kept.widths, 2)

@@ -7,7 +7,7 @@ the project's, trained on people's line drawings of faces.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -72,7 +72,7 @@ def _by_hand(strokes: Sequence[Stroke], photo: Photo, params: PhotosketchParams)
     """Strokes drawn with a tapering pen by a hand that misses; how it does depends on the photo alone."""
     pen = [_tapered(stroke, params.width_px * face_scale(photo.shape)) for stroke in strokes]
     digest = hashlib.sha256(photo.tobytes()).digest()
-    hand = DeformParams(params.misalignment_px, 48, 2, 0, 1, 0, 0.15)  # ours: wavelength, overshoot, width jitter
+    hand = DeformParams(params.misalignment_px, 48, 2, 0, 1, 0, 0.15, 0)  # ours: wavelength, overshoot, width jitter
     return render(deform(pen, hand, np.random.default_rng(int.from_bytes(digest[:8], "big")), photo.shape), photo.shape)
 
 
@@ -84,7 +84,7 @@ def _strength(stroke: Stroke, contours: Sketch) -> float:
 def _tapered(stroke: Stroke, width: float) -> Stroke:
     """Full width in the middle, thinner towards both ends."""
     along = np.linspace(-1, 1, len(stroke.points))
-    return Stroke(stroke.points, (width * (1 - 0.5 * along**4)).astype(np.float32))
+    return replace(stroke, widths=(width * (1 - 0.5 * along**4)).astype(np.float32))
 
 
 METHODS: dict[str, Callable[..., Sketch]] = {"contour": _contour, "published": _published, "own": _own}

@@ -137,7 +137,7 @@ def moved(strokes: Sequence[Stroke], matrix: Matrix, shape: tuple[int, ...]) -> 
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     points = [(s.points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32) for s in strokes]
     return [
-        Stroke(p, (s.widths * scale).astype(np.float32))
+        replace(s, points=p, widths=(s.widths * scale).astype(np.float32))
         for p, s in zip(points, strokes, strict=True)
         if (p.max(0) >= 0).all() and (p.min(0) <= shape[1::-1]).all()
     ]
@@ -153,7 +153,7 @@ def _curve(rng: np.random.Generator) -> Stroke:
     bend = rng.normal(0, 0.05) + 0.03 * np.cumsum(rng.standard_normal(n)) / np.sqrt(np.arange(1, n + 1))
     heading = rng.uniform(0, 2 * np.pi) + np.cumsum(bend * rng.choice([0.0, 1.0, 2.0]))
     points = rng.uniform(0, FACE_PX, 2) + STEP_PX * np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0)
-    return Stroke(points.astype(np.float32), np.ones(n, np.float32))
+    return Stroke.even(points.astype(np.float32), np.ones(n, np.float32))
 
 
 def losses(net: nn.Module, batch: Batch, params: LineLoss) -> dict[str, Tensor]:
