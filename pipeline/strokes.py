@@ -6,6 +6,7 @@ All lengths are pixels of the image at hand; callers scale what is stated at a 2
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -172,7 +173,8 @@ def _smooth(stroke: Stroke, sigma: float, step: float) -> Stroke:
 
 def resample(stroke: Stroke, step: float) -> Stroke:
     """The same line with points about `step` apart, ends kept."""
-    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(stroke.points, axis=0), axis=1))])
+    steps = stroke.points[1:] - stroke.points[:-1]
+    along = np.concatenate([[0], np.cumsum(np.sqrt((steps * steps).sum(1)))])
     at = np.linspace(0, along[-1], max(2, round(along[-1] / step) + 1))
     x, y, w, p = (np.interp(at, along, v) for v in (*stroke.points.T, stroke.widths, stroke.pressures))
     return Stroke(np.stack([x, y], 1).astype(np.float32), w.astype(np.float32), p.astype(np.float32))
@@ -278,12 +280,8 @@ def _runs(stroke: Stroke, over: int) -> list[tuple[int, int, NDArray[np.int32]]]
     points = np.round((stroke.points + 0.5) * over * 16).astype(np.int32)
     widths = np.maximum(1, _between(stroke.widths * over)).astype(int)
     pressures = _between(stroke.pressures * PRESSURES).astype(int)
-    changes = (np.diff(widths) != 0) | (np.diff(pressures) != 0)
-    parts = np.split(np.arange(len(widths)), np.flatnonzero(changes) + 1)
-    return [
-        (int(pressures[part[0]]), int(widths[part[0]]), points[part[0] : part[-1] + 2].reshape(-1, 1, 2))
-        for part in parts
-    ]
+    ends = [*(np.flatnonzero((widths[1:] != widths[:-1]) | (pressures[1:] != pressures[:-1])) + 1), len(widths)]
+    return [(int(pressures[a]), int(widths[a]), points[a : b + 1].reshape(-1, 1, 2)) for a, b in pairwise([0, *ends])]
 
 
 def _between(values: NDArray[np.float32]) -> NDArray[np.float32]:
