@@ -15,6 +15,7 @@ from pipeline import weights
 from pipeline.canvas import enlarged, face_scale, on_canvas, stretched
 from pipeline.images import Sketch, read_gray, write_bytes, write_gray
 from pipeline.manifest import Layout, made_with, map_faces
+from pipeline.params import ParamsError
 from pipeline.strokes import (
     DeformParams,
     Stroke,
@@ -55,6 +56,11 @@ class SimplifyParams:
     lightest: float  # darkness of the lightest stroke, where there is pressure
     deform: DeformParams
     seed: int
+
+    def __post_init__(self) -> None:
+        for name, share in (("lightest", self.lightest), ("deform.evenness", self.deform.evenness)):
+            if not 0 <= share <= 1:
+                raise ParamsError(f"simplify.{name}: {share}; need 0 to 1")
 
 
 def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:

@@ -289,7 +289,7 @@ def _between(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def to_svg(strokes: Sequence[Stroke], shape: tuple[int, ...]) -> str:
-    """Strokes as an SVG drawing, one path each."""
+    """Strokes as an SVG drawing, one path each, of its mean width and darkness."""
     paths = "\n".join(_svg_path(stroke) for stroke in sorted(strokes, key=lambda s: float(s.pressures.mean())))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {shape[1]} {shape[0]}">'
     style = '<g fill="none" stroke-linecap="round" stroke-linejoin="round">'

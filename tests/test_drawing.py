@@ -12,7 +12,7 @@ from pipeline.canny import CannyParams, canny
 from pipeline.contours import soft_contours
 from pipeline.equalize import EqualizeParams, equalize
 from pipeline.images import Photo, Sketch, luminance
-from pipeline.params import CHECKOUT, load
+from pipeline.params import CHECKOUT, ParamsError, load
 from pipeline.simplify import SimplifyParams, generator, simplify
 from pipeline.strokes import Stroke, deform, displacement_field, pressed, render, resample, smooth, to_svg, trace
 from pipeline.styles import STYLES
@@ -189,6 +189,14 @@ def test_a_stroke_is_as_dark_as_the_ink_under_it() -> None:
     assert drawn[40, 20] < 0.2 < 0.4 < drawn[40, 90] < 0.8
     assert drawn[90, 20:100].max() < 0.1
     np.testing.assert_array_equal(pressed(lines, np.zeros_like(sketch), 0.15)[0].pressures, np.float32(0.15))
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.5])
+def test_darkness_beyond_paper_and_black_is_refused(wrong: float) -> None:
+    with pytest.raises(ParamsError, match=r"simplify\.lightest"):
+        replace(SIMPLE, lightest=wrong)
+    with pytest.raises(ParamsError, match=r"simplify\.deform\.evenness"):
+        replace(SIMPLE, deform=replace(SIMPLE.deform, evenness=wrong))
 
 
 def test_where_strokes_cross_the_darker_shows_whatever_the_order() -> None:
