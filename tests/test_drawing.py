@@ -16,6 +16,7 @@ from pipeline.params import CHECKOUT, ParamsError, load
 from pipeline.simplify import SimplifyParams, generator, simplify
 from pipeline.strokes import Stroke, deform, displacement_field, pressed, render, resample, smooth, to_svg, trace
 from pipeline.styles import STYLES
+from pipeline.styles.photosketch import PhotosketchParams, photosketch
 
 PARAMS = CHECKOUT / "params.yaml"
 SIMPLE = load(SimplifyParams, "simplify", PARAMS)
@@ -70,6 +71,41 @@ def test_ink_lies_on_the_contour_and_paper_is_clean(name: str) -> None:
 @pytest.mark.parametrize("name", STYLES)
 def test_styles_are_deterministic(name: str) -> None:
     np.testing.assert_array_equal(draw_style(name)(disc(96)), draw_style(name)(disc(96)))
+
+
+def two_tone() -> Photo:
+    """A disc on bright ground, its left half dark, its right half gray."""
+    photo = disc(256, 20, 220)
+    photo[:, 128:][photo[:, 128:] < 120] = 150
+    return photo
+
+
+@pytest.mark.parametrize("method", ["own", "contour"])
+def test_photosketch_presses_harder_on_the_dark_side_and_not_at_all_without_pressure(method: str) -> None:
+    params = replace(load(PhotosketchParams, "styles.photosketch", PARAMS), method=method, misalignment_px=0)
+    ring = np.abs(np.hypot(*np.mgrid[-128:128, -128:128]) - 64) < 6
+    pressed_ink, black = (1 - photosketch(two_tone(), replace(params, pressure_px=px)) for px in (1, 0))
+    dark, gray = (np.where(ring, pressed_ink, 0)[64:192, half].max(1) for half in (slice(128), slice(140, 256)))
+    assert np.median(dark) > 1.3 * np.median(gray) > 0
+    for half in (slice(128), slice(140, 256)):
+        assert np.median(np.where(ring, black, 0)[64:192, half].max(1)) > 0.9
+    faint = 1 - photosketch(two_tone(), replace(params, lightest=0.9))
+    assert np.median(np.where(ring, faint, 0)[64:192, 140:].max(1)) > np.median(gray)
+
+
+def test_photosketch_fills_masses_with_lines_unless_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.weights.runner", lambda name: lambda photo: (photo[..., 0] > 128).astype(np.float32))
+    params = replace(load(PhotosketchParams, "styles.photosketch", PARAMS), method="own", misalignment_px=0)
+    inside = np.hypot(*np.mgrid[-128:128, -128:128]) < 50
+    filled, outlined = (1 - photosketch(disc(256, 0, 255), replace(params, hatch_px=px)) for px in (2, 0))
+    assert 0.3 < filled[inside].mean() < 0.95
+    assert outlined[inside].max() == 0
+    assert outlined.max() > 0.5
+
+
+def test_a_darkness_out_of_range_is_refused_by_name() -> None:
+    with pytest.raises(ParamsError, match="styles.photosketch.lightest"):
+        replace(load(PhotosketchParams, "styles.photosketch", PARAMS), lightest=1.2)
 
 
 def test_canny_finds_the_circle_thin_and_only_it() -> None:

@@ -13,16 +13,20 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline import weights
 from pipeline.canvas import face_scale, on_canvas
 from pipeline.contours import soft_contours
 from pipeline.images import Photo, Sketch
-from pipeline.strokes import DeformParams, Stroke, deform, render, smooth, trace
+from pipeline.params import ParamsError
+from pipeline.strokes import DeformParams, Stroke, deform, pressed, render, smooth, trace
 
 LARGEST_PX = 1024  # ours: a larger face is drawn at this size and enlarged
 OWN_PX = 384  # ours: the own net draws at this size, near to what it was trained at
 OWN_INK, OWN_SOLID_PX = 0.6, 9  # ours: darker is a line; wider is a mass, drawn as its outline (at 256 px)
+BLACK, PAPER = 2.0, 90.0  # ours: percentiles of the photo's gray that are black and paper for a hand
+FULL_DARKNESS = 0.8  # ours: of that range, drawn with full pressure
 FLOOR, SPREAD_PX = 0.18, 1.5  # ours: of the soft contours the lines are taken from
 
 
@@ -35,8 +39,15 @@ class PhotosketchParams:
     salience: float  # contour: mean contour strength a line must have
     min_length_px: float  # shorter lines are left out
     smooth_px: float  # standard deviation of the smoothing along a line
+    hatch_px: float  # own: masses (eyes, brows, hair) are filled with lines this far apart; 0: left white
     width_px: float  # of the pen
+    pressure_px: float  # a line is as dark as the photo within this (standard deviation); 0: all are black
+    lightest: float  # darkness of the lightest line, where there is pressure
     misalignment_px: float  # largest distance by which the hand misses the contour
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lightest <= 1:
+            raise ParamsError(f"styles.photosketch.lightest: {self.lightest}; need 0 to 1")
 
 
 def photosketch(photo: Photo, params: PhotosketchParams) -> Sketch:
@@ -50,7 +61,8 @@ def _published(photo: Photo, params: PhotosketchParams) -> Sketch:
 
 def _own(photo: Photo, params: PhotosketchParams) -> Sketch:
     drawn, scale = on_canvas(photo, weights.runner("contours"), OWN_PX), face_scale(photo.shape)
-    lines = trace(drawn, OWN_INK, max(3.0, OWN_SOLID_PX * scale), 1.0, max(2.0, 4 * scale))
+    solid, gap, hatch = max(3.0, OWN_SOLID_PX * scale), max(2.0, 4 * scale), params.hatch_px * scale
+    lines = trace(drawn, OWN_INK, solid, 1.0, gap, hatch)
     return _by_hand(smooth(lines, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0), photo, params)
 
 
@@ -70,10 +82,21 @@ def _contour(photo: Photo, params: PhotosketchParams) -> Sketch:
 
 def _by_hand(strokes: Sequence[Stroke], photo: Photo, params: PhotosketchParams) -> Sketch:
     """Strokes drawn with a tapering pen by a hand that misses; how it does depends on the photo alone."""
-    pen = [_tapered(stroke, params.width_px * face_scale(photo.shape)) for stroke in strokes]
+    scale = face_scale(photo.shape)
+    if params.pressure_px > 0:
+        strokes = pressed(strokes, _darkness(photo, params.pressure_px * scale), params.lightest)
+    pen = [_tapered(stroke, params.width_px * scale) for stroke in strokes]
     digest = hashlib.sha256(photo.tobytes()).digest()
     hand = DeformParams(params.misalignment_px, 48, 2, 0, 1, 0, 0.15, 0)  # ours: wavelength, overshoot, width jitter
     return render(deform(pen, hand, np.random.default_rng(int.from_bytes(digest[:8], "big")), photo.shape), photo.shape)
+
+
+def _darkness(photo: Photo, sigma: float) -> NDArray[np.float32]:
+    """Photo (H, W, 3) -> how dark it is for its own range of grays, (H, W); 0 and less = as paper, 1 and more = black."""
+    gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    black, paper = np.percentile(gray, (BLACK, PAPER))
+    soft = cv2.GaussianBlur(gray, (0, 0), max(0.3, sigma))
+    return ((paper - soft) / np.float32(max(1.0, FULL_DARKNESS * (paper - black)))).astype(np.float32)
 
 
 def _strength(stroke: Stroke, contours: Sketch) -> float:
