@@ -104,7 +104,7 @@ def test_photosketch_fills_masses_with_lines_unless_told_not_to(monkeypatch: pyt
 
 
 def test_a_darkness_out_of_range_is_refused_by_name() -> None:
-    with pytest.raises(ParamsError, match="styles.photosketch.lightest"):
+    with pytest.raises(ParamsError, match=r"styles\.photosketch\.lightest"):
         replace(load(PhotosketchParams, "styles.photosketch", PARAMS), lightest=1.2)
 
 

@@ -92,7 +92,7 @@ def _by_hand(strokes: Sequence[Stroke], photo: Photo, params: PhotosketchParams)
 
 
 def _darkness(photo: Photo, sigma: float) -> NDArray[np.float32]:
-    """Photo (H, W, 3) -> how dark it is for its own range of grays, (H, W); 0 and less = as paper, 1 and more = black."""
+    """Photo (H, W, 3) -> how dark it is for its own range of grays, (H, W); up to 0 = as paper, from 1 on = black."""
     gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     black, paper = np.percentile(gray, (BLACK, PAPER))
     soft = cv2.GaussianBlur(gray, (0, 0), max(0.3, sigma))
