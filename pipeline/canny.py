@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.canvas import face_scale
 from pipeline.images import Edges, Gray, luminance, read_photo, write_gray
 from pipeline.manifest import Layout, map_faces
-from pipeline.params import ParamsError
+from pipeline.params import require
 
 MIN_SIGMA_PX = 0.4  # ours: a narrower Gaussian, sampled, is a single pixel
 FINENESS = 8  # ours: gradients are kept to an eighth of a gray level, where cv2.Canny takes whole numbers
@@ -27,10 +27,8 @@ class CannyParams:
     auto: bool  # thresholds about the median gradient of each face instead of low and high
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low <= self.high:
-            raise ParamsError(f"edges.canny: low {self.low} and high {self.high}; need 0 <= low <= high")
-        if self.sigma < 0:
-            raise ParamsError(f"edges.canny: sigma {self.sigma}; need at least 0")
+        require(0 <= self.low <= self.high, "edges.canny: 0 <= low <= high")
+        require(self.sigma >= 0, "edges.canny: sigma >= 0")
 
 
 def canny(gray: Gray, params: CannyParams) -> Edges:

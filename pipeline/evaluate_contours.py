@@ -55,10 +55,14 @@ def summary(rows: Sequence[NDArray[np.float64]]) -> dict[str, float]:
 
 
 def drawer(method: str, params: PhotosketchParams) -> Callable[[Photo], Sketch]:
-    """Style photosketch by one of its methods. Raises UserError for another name."""
+    """Style photosketch by one of its methods, black and unhatched: where lines are is judged, not how dark.
+
+    Raises UserError for another name.
+    """
     if method not in METHODS:
         raise UserError(f"evaluate-contours: no method '{method}'; there are {', '.join(METHODS)}")
-    return partial(photosketch, params=replace(params, method=method))  # type: ignore[arg-type]
+    params = replace(params, method=method, pressure_px=0, hatch_px=0)  # type: ignore[arg-type]
+    return partial(photosketch, params=params)
 
 
 def run(

@@ -130,7 +130,7 @@ FAMILIES = {
             **{f"{name}-alone": drawn("styles", [name]) for name in SOURCES},
             "with-people": drawn("styles", [*SOURCES, "artist"]),
             "plain-lines": of_profile("plain-lines"),
-            "no-pressure": {"simplify.pressure_px": 0},
+            "no-pressure": {"simplify.pressure_px": 0, "styles.photosketch.pressure_px": 0},
             "exposures": {"crop.exposures.copies": 5},
             "ssim": {"train_isn.loss.weights.ssim": 1.0},
             "photo-leads": {"train_joint.isn_to_scn": 10},

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.images import map_images, read_photo, toned, write_photo
 from pipeline.manifest import Face
-from pipeline.params import ParamsError
+from pipeline.params import require
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,7 @@ class ExposureParams:
     spread: float  # standard deviation of gamma and, by half, of the gain, in powers of e
 
     def __post_init__(self) -> None:
-        if self.copies < 0 or self.spread < 0:
-            raise ParamsError(f"crop.exposures: copies {self.copies}, spread {self.spread}; need at least 0")
+        require(min(self.copies, self.spread) >= 0, "crop.exposures: copies and spread at least 0")
 
 
 def exposed(faces: list[Face], params: ExposureParams, folder: Path, jobs: int) -> list[Face]:

@@ -19,6 +19,12 @@ class ParamsError(UserError):
     """params.yaml or a profile is wrong; the message names the section and the key."""
 
 
+def require(holds: bool, rule: str) -> None:
+    """Raises ParamsError with the rule ("styles.xdog: sigma > 0") where it does not hold."""
+    if not holds:
+        raise ParamsError(f"out of range; need {rule}")
+
+
 def params_path() -> Path:
     """params.yaml of the working folder, else the one of this checkout."""
     local = Path("params.yaml")

@@ -15,7 +15,7 @@ from pipeline import weights
 from pipeline.canvas import enlarged, face_scale, on_canvas, stretched
 from pipeline.images import Sketch, read_gray, write_bytes, write_gray
 from pipeline.manifest import Layout, made_with, map_faces
-from pipeline.params import ParamsError
+from pipeline.params import require
 from pipeline.strokes import (
     DeformParams,
     Stroke,
@@ -58,9 +58,8 @@ class SimplifyParams:
     seed: int
 
     def __post_init__(self) -> None:
-        for name, share in (("lightest", self.lightest), ("deform.evenness", self.deform.evenness)):
-            if not 0 <= share <= 1:
-                raise ParamsError(f"simplify.{name}: {share}; need 0 to 1")
+        require(0 <= self.lightest <= 1, "simplify.lightest within 0 and 1")
+        require(0 <= self.deform.evenness <= 1, "simplify.deform.evenness within 0 and 1")
 
 
 def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:

@@ -17,7 +17,7 @@ from pipeline import drawings, evaluate_contours
 from pipeline.errors import UserError
 from pipeline.images import Sketch
 from pipeline.params import load
-from pipeline.styles.photosketch import METHODS, PhotosketchParams
+from pipeline.styles.photosketch import METHODS, PhotosketchParams, photosketch
 from pipeline.training import contours
 from pipeline.training.augment import CropAugment
 from pipeline.training.checkpoint import load_tensors
@@ -240,6 +240,16 @@ def test_lines_score_by_their_distance_and_ink_by_its_share() -> None:
     assert evaluate_contours.held_out_scores([np.roll(vertical, 9, 1)], [vertical])["f"] == 0
     blank = evaluate_contours.held_out_scores([np.ones_like(person)], [person])
     assert [blank[key] for key in ("f", "precision", "recall", "ink")] == [0, 0, 0, 0]
+
+
+def test_lines_are_judged_by_where_they_are_not_by_how_dark() -> None:
+    params = replace(load(PhotosketchParams, "styles.photosketch"), method="contour", pressure_px=1)
+    photo = np.full((128, 128, 3), 220, np.uint8)
+    photo[:, 64:] = 150
+    photo[:20, :20] = 0
+    judged, pressed = evaluate_contours.drawer("contour", params)(photo), photosketch(photo, params)
+    assert judged[30:].min() < 0.1
+    assert pressed[30:].min() > evaluate_contours.BLACK
 
 
 def test_the_command_writes_scores_and_a_sheet(fs2k: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

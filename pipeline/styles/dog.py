@@ -5,13 +5,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.images import Gray, Sketch
-from pipeline.params import ParamsError
-
-
-def require(holds: bool, rule: str) -> None:
-    """Raises ParamsError with the rule ("styles.xdog: sigma > 0") where it does not hold."""
-    if not holds:
-        raise ParamsError(f"out of range; need {rule}")
 
 
 def blur(gray: Gray, sigma: float) -> Gray:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pipeline.canvas import face_scale, on_canvas
 from pipeline.images import Gray, Sketch
-from pipeline.styles.dog import dog_profile, gaussian_profile, require
+from pipeline.params import require
+from pipeline.styles.dog import dog_profile, gaussian_profile
 
 K = 1.6  # sigma_s / sigma_c, Eq. 8
 WHITE = np.float32(255)  # the paper's responses are in 8-bit gray levels

@@ -11,7 +11,8 @@ import numpy as np
 
 from pipeline.canvas import face_scale, on_canvas
 from pipeline.images import Gray, Photo, Sketch, to_uint8
-from pipeline.styles.dog import blur, require
+from pipeline.params import require
+from pipeline.styles.dog import blur
 
 BINS = 1000  # of the histograms of relative darkness, as GIMP's
 WHITE = np.float32(255)

@@ -19,7 +19,7 @@ from pipeline import weights
 from pipeline.canvas import face_scale, on_canvas
 from pipeline.contours import soft_contours
 from pipeline.images import Photo, Sketch
-from pipeline.params import ParamsError
+from pipeline.params import require
 from pipeline.strokes import DeformParams, Stroke, deform, pressed, render, smooth, trace
 
 LARGEST_PX = 1024  # ours: a larger face is drawn at this size and enlarged
@@ -46,8 +46,7 @@ class PhotosketchParams:
     misalignment_px: float  # largest distance by which the hand misses the contour
 
     def __post_init__(self) -> None:
-        if not 0 <= self.lightest <= 1:
-            raise ParamsError(f"styles.photosketch.lightest: {self.lightest}; need 0 to 1")
+        require(0 <= self.lightest <= 1, "styles.photosketch.lightest within 0 and 1")
 
 
 def photosketch(photo: Photo, params: PhotosketchParams) -> Sketch:

@@ -7,7 +7,8 @@ import numpy as np
 
 from pipeline.canvas import face_scale, on_canvas
 from pipeline.images import Gray, Sketch
-from pipeline.styles.dog import dog, require, soft_threshold
+from pipeline.params import require
+from pipeline.styles.dog import dog, soft_threshold
 
 LARGEST_PX = 2048  # ours: a larger face is drawn at this size and enlarged, to bound time and memory
 
