@@ -17,17 +17,21 @@ from lightning.fabric import Fabric
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import canny, crop, demo, equalize, hed, pack, simplify, styles
-from pipeline.images import luminance, read_photo, write_gray, write_photo
-from pipeline.inference import System
-from pipeline.manifest import Layout
-from pipeline.packed import read_split
-from pipeline.params import CHECKOUT, load
-from pipeline.strokes import render
+from pipeline import styles
+from pipeline.apps.system import System
+from pipeline.core.dataset import read_split
+from pipeline.core.image_io import read_photo, write_gray, write_photo
+from pipeline.core.layout import Layout
+from pipeline.core.params import CHECKOUT, load
+from pipeline.core.polarity import luminance
+from pipeline.drawing.rasterize import render
+from pipeline.stages import canny, equalize, hed, pack, simplify
+from pipeline.stages.crop import align, settings, stage
+from pipeline.stages.demo import renderer
 from pipeline.training import isn, joint, scn
+from pipeline.training.adversarial import make_generator
 from pipeline.training.data import Batches
-from pipeline.training.gan import make_generator
-from pipeline.training.stage import sketch_layers
+from pipeline.training.run import sketch_layers
 
 SIZE, FACES, CHAIN_FACES = 256, 8, 48
 BARS_MS = {"xdog": 2.0, "photocopy": 4.0, "canny": 1.0, "fdog": 60.0, "hed (own)": 45.0, "simplify (classical)": 40.0}
@@ -52,9 +56,9 @@ def section(cls: Any, name: str) -> Any:
 
 def faces() -> list[np.ndarray]:
     """Rendered faces at SIZE; rendered once for all rows."""
-    params = replace(section(crop.CropParams, "crop"), size=SIZE)
-    photos = [demo.render_face(512, 1, index).photo for index in range(FACES)]
-    return [crop.crop_photo(photo, crop.align(Path("demo"), photo, params)[0], params) for photo in photos]
+    params = replace(section(settings.CropParams, "crop"), size=SIZE)
+    photos = [renderer.render_face(512, 1, index).photo for index in range(FACES)]
+    return [align.crop_photo(photo, align.align(Path("demo"), photo, params)[0], params) for photo in photos]
 
 
 def drawers() -> list[tuple[str, styles.Style, Any]]:
@@ -87,9 +91,9 @@ def image_rows(photos: list[np.ndarray], folder: Path) -> list[tuple[str, str, f
         for name, sketches in drawn.items():
             line = milliseconds(lambda sketch, p=by: render(simplify.simplify(sketch, p), sketch.shape), sketches)  # type: ignore[misc]
             rows.append((f"simplify ({method}) {name}", "ms", line))
-    cropped = section(crop.CropParams, "crop")
-    large = [demo.render_face(512, 1, 0).photo]
-    locate = milliseconds(lambda photo: crop.align(Path("x"), photo, replace(cropped, size=SIZE)), large)
+    cropped = section(settings.CropParams, "crop")
+    large = [renderer.render_face(512, 1, 0).photo]
+    locate = milliseconds(lambda photo: align.align(Path("x"), photo, replace(cropped, size=SIZE)), large)
     rows.append(("crop: find and align, 512 px", "ms", locate))
     rows.append(("PNG write, photo", "ms", milliseconds(lambda photo: write_photo(folder / "p.png", photo), photos)))
     rows.append(("PNG read, photo", "ms", milliseconds(lambda _: read_photo(folder / "p.png"), photos)))
@@ -99,9 +103,9 @@ def image_rows(photos: list[np.ndarray], folder: Path) -> list[tuple[str, str, f
 
 def chain(source: Path, data: Path, jobs: int) -> float:
     """Images a second from crop to pack."""
-    params = replace(section(crop.CropParams, "crop"), photos=str(source), size=SIZE, max_rejected=1.0)
+    params = replace(section(settings.CropParams, "crop"), photos=str(source), size=SIZE, max_rejected=1.0)
     start = time.perf_counter()
-    crop.run(params, data, jobs)
+    stage.run(params, data, jobs)
     equalize.run(section(equalize.EqualizeParams, "equalize"), data, jobs)
     canny.run(section(canny.CannyParams, "edges.canny"), data, jobs)
     hed.run(section(hed.HedParams, "edges.hed"), data, jobs)
@@ -114,7 +118,7 @@ def chain(source: Path, data: Path, jobs: int) -> float:
 
 def chain_rows(folder: Path) -> list[tuple[str, str, float]]:
     source = folder / "photos"
-    kinds = [demo.render_face(256, 1, index).photo for index in range(FACES)]
+    kinds = [renderer.render_face(256, 1, index).photo for index in range(FACES)]
     rng = np.random.default_rng(0)
     for index in range(CHAIN_FACES):
         photo = cv2.resize(kinds[index % FACES], (512, 512), interpolation=cv2.INTER_CUBIC)

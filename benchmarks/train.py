@@ -22,20 +22,20 @@ from torch.nn.utils import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from torch.utils.flop_counter import FlopCounterMode
 
-from models import losses
 from models.blocks import InstanceNorm, PixelNorm
-from models.diffaugment import NOISE
-from models.discriminator import SnPatchDiscriminator
-from models.vgg import FULL_WIDTHS, Vgg19
-from pipeline.manifest import Layout
-from pipeline.packed import read_split
-from pipeline.params import CHECKOUT, load
+from models.discriminators.diffaugment import NOISE
+from models.discriminators.patchgan import SnPatchDiscriminator
+from models.losses import adversarial, strokes
+from models.perceptual import FULL_WIDTHS, Vgg19
+from pipeline.core.dataset import read_split
+from pipeline.core.layout import Layout
+from pipeline.core.params import CHECKOUT, load
+from pipeline.training.adversarial import Gan, make_generator
 from pipeline.training.data import Ahead, Batch, Batches, readers
-from pipeline.training.gan import Gan, make_generator
 from pipeline.training.isn import IsnParams
 from pipeline.training.joint import Joint, JointParams
+from pipeline.training.run import Device, sketch_layers
 from pipeline.training.scn import ScnParams
-from pipeline.training.stage import Device, sketch_layers
 
 MATRIX = 8192  # side of the product that says what the device can do
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -87,7 +87,7 @@ class PlainGan:
     def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """D's loss, and its maps of the real image and of the fake."""
         verdicts = self.d(real)[-1], self.d(fake.detach())[-1]
-        return losses.lsgan_discriminator(*verdicts), self.d(real), self.d(fake)
+        return adversarial.lsgan_discriminator(*verdicts), self.d(real), self.d(fake)
 
     def update(self, d_loss: Tensor, g_loss: Tensor) -> None:
         for optimizer in (self.d_adam, self.g_adam):
@@ -134,18 +134,18 @@ class Plain:
     def scn_loss(self, refined: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         d_loss, real, fake = self.scn.judge(batch["product"], refined)
         weights = self.of.scn.loss.weights
-        matching = losses.calibration([[layer.detach() for layer in real]], fake)
-        return d_loss, weights.adversarial * losses.lsgan_generator(fake[-1]) + weights.calibration * matching
+        matching = strokes.calibration([[layer.detach() for layer in real]], fake)
+        return d_loss, weights.adversarial * adversarial.lsgan_generator(fake[-1]) + weights.calibration * matching
 
     def isn_loss(self, photo: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         d_loss, _, fake = self.isn.judge(batch["photo"], photo)
         weights = self.of.isn.loss.weights
         terms = [
-            weights.l1 * losses.l1(batch["photo"], photo),
-            weights.adversarial * losses.lsgan_generator(fake[-1]),
-            weights.perceptual * losses.perceptual(self.vgg(batch["photo"]), self.vgg(photo), LAYERS),
-            weights.style * losses.style(self.vgg(batch["photo"]), self.vgg(photo), STYLE),
-            weights.tv * losses.TV[self.of.isn.loss.tv](photo),
+            weights.l1 * photo.l1(batch["photo"], photo),
+            weights.adversarial * adversarial.lsgan_generator(fake[-1]),
+            weights.perceptual * photo.perceptual(self.vgg(batch["photo"]), self.vgg(photo), LAYERS),
+            weights.style * photo.style(self.vgg(batch["photo"]), self.vgg(photo), STYLE),
+            weights.tv * photo.TV[self.of.isn.loss.tv](photo),
         ]
         return d_loss, torch.stack(terms).sum()
 

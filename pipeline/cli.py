@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.errors import Stopped, UserError
+from pipeline.core.errors import Stopped, UserError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,23 +39,26 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 @app.command()
 def demo(data: Data = DATA, jobs: Jobs = CORES) -> None:
     """Render the demo faces: data/demo."""
-    from pipeline import demo, params
+    from pipeline.core import params
+    from pipeline.stages.demo import stage
 
-    demo.run(params.load(demo.DemoParams, "demo"), data, jobs)
+    stage.run(params.load(stage.DemoParams, "demo"), data, jobs)
 
 
 @app.command()
 def crop(data: Data = DATA, jobs: Jobs = CORES) -> None:
     """Find, align and split the faces of a photo folder: data/faces."""
-    from pipeline import crop, params
+    from pipeline.core import params
+    from pipeline.stages.crop import settings, stage
 
-    crop.run(params.load(crop.CropParams, "crop"), data, jobs)
+    stage.run(params.load(settings.CropParams, "crop"), data, jobs)
 
 
 @app.command()
 def equalize(data: Data = DATA, jobs: Jobs = CORES) -> None:
     """Equalize the luminance histogram of every face: data/equalized."""
-    from pipeline import equalize, params
+    from pipeline.core import params
+    from pipeline.stages import equalize
 
     equalize.run(params.load(equalize.EqualizeParams, "equalize"), data, jobs)
 
@@ -63,7 +66,8 @@ def equalize(data: Data = DATA, jobs: Jobs = CORES) -> None:
 @edges_app.command("canny")
 def edges_canny(data: Data = DATA, jobs: Jobs = CORES) -> None:
     """Canny edges of the cropped gray face: data/edges/canny."""
-    from pipeline import canny, params
+    from pipeline.core import params
+    from pipeline.stages import canny
 
     canny.run(params.load(canny.CannyParams, "edges.canny"), data, jobs)
 
@@ -71,7 +75,8 @@ def edges_canny(data: Data = DATA, jobs: Jobs = CORES) -> None:
 @edges_app.command("hed")
 def edges_hed(data: Data = DATA, jobs: Jobs = CORES) -> None:
     """Holistic contours of the equalized face: data/edges/hed."""
-    from pipeline import hed, params
+    from pipeline.core import params
+    from pipeline.stages import hed
 
     hed.run(params.load(hed.HedParams, "edges.hed"), data, jobs)
 
@@ -79,7 +84,8 @@ def edges_hed(data: Data = DATA, jobs: Jobs = CORES) -> None:
 @app.command()
 def style(name: StyleName, data: Data = DATA, jobs: Jobs = CORES) -> None:
     """Draw every face in one style: data/styles/NAME."""
-    from pipeline import params, styles
+    from pipeline import styles
+    from pipeline.core import params
 
     styles.run(name, params.load(styles.STYLES[name]().params, f"styles.{name}"), data, jobs)
 
@@ -92,7 +98,8 @@ def simplify(
     svg: Annotated[bool, typer.Option("--svg", help="Write the clean strokes as SVG too.")] = False,
 ) -> None:
     """Simplify and deform the sketches of one style: data/simplified/NAME."""
-    from pipeline import params, simplify
+    from pipeline.core import params
+    from pipeline.stages import simplify
 
     simplify.run(name, params.load(simplify.SimplifyParams, "simplify"), data, jobs, svg)
 
@@ -100,7 +107,8 @@ def simplify(
 @app.command()
 def pack(data: Data = DATA, jobs: Jobs = CORES) -> None:
     """Check that every face has every layer and pack them for training: data/packed."""
-    from pipeline import pack, params
+    from pipeline.core import params
+    from pipeline.stages import pack
 
     pack.run(params.load(pack.PackParams, "pack"), data, jobs)
 
@@ -110,9 +118,9 @@ def train_scn(
     data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
 ) -> None:
     """Stroke Calibration Network: human-like sketch to calibrated sketch."""
-    from pipeline import params
+    from pipeline.core import params
     from pipeline.training import scn
-    from pipeline.training.stage import Device
+    from pipeline.training.run import Device
 
     scn.run(params.load(scn.ScnParams, "train_scn"), data, Device(device, precision, compile))
 
@@ -122,9 +130,9 @@ def train_isn(
     data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
 ) -> None:
     """Image Synthesis Network: calibrated sketch to photo."""
-    from pipeline import params
+    from pipeline.core import params
     from pipeline.training import isn
-    from pipeline.training.stage import Device
+    from pipeline.training.run import Device
 
     isn.run(params.load(isn.IsnParams, "train_isn"), data, Device(device, precision, compile))
 
@@ -134,9 +142,9 @@ def train_joint(
     data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
 ) -> None:
     """Both networks end to end, from their own stages' weights."""
-    from pipeline import params
+    from pipeline.core import params
     from pipeline.training import isn, joint, scn
-    from pipeline.training.stage import Device
+    from pipeline.training.run import Device
 
     joint.run(
         params.load(scn.ScnParams, "train_scn"),
@@ -152,11 +160,11 @@ def train_edges(
     data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
 ) -> None:
     """The project's own edge detector, on BSDS500."""
-    from pipeline import params
-    from pipeline.training import edges
-    from pipeline.training.stage import Device
+    from pipeline.core import params
+    from pipeline.helpers.edge_detector import train
+    from pipeline.training.run import Device
 
-    edges.run(params.load(edges.EdgesParams, "train_edges"), data, Device(device, precision, compile))
+    train.run(params.load(train.EdgesParams, "train_edges"), data, Device(device, precision, compile))
 
 
 @train_app.command("contours")
@@ -164,11 +172,11 @@ def train_contours(
     data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
 ) -> None:
     """The project's own contour drawer, on FS2K and BSDS500."""
-    from pipeline import params
-    from pipeline.training import contours
-    from pipeline.training.stage import Device
+    from pipeline.core import params
+    from pipeline.helpers.contour_drawer import train
+    from pipeline.training.run import Device
 
-    contours.run(params.load(contours.ContoursParams, "train_contours"), data, Device(device, precision, compile))
+    train.run(params.load(train.ContoursParams, "train_contours"), data, Device(device, precision, compile))
 
 
 @train_app.command("simplifier")
@@ -176,20 +184,22 @@ def train_simplifier(
     data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
 ) -> None:
     """The project's own simplifier of rough drawings, on drawings made rough."""
-    from pipeline import evaluate_simplifier, params, simplify
-    from pipeline.training import simplifier
-    from pipeline.training.stage import Device
+    from pipeline.core import params
+    from pipeline.helpers.line_cleaner import evaluate, train
+    from pipeline.stages import simplify
+    from pipeline.training.run import Device
 
-    training = params.load(simplifier.SimplifierParams, "train_simplifier")
+    training = params.load(train.SimplifierParams, "train_simplifier")
     tracing = params.load(simplify.SimplifyParams, "simplify")
-    drawings = evaluate_simplifier.read_drawings(Path(training.drawings), training.splits, tracing)
-    simplifier.run(training, drawings, data, Device(device, precision, compile))
+    drawings = evaluate.read_drawings(Path(training.drawings), training.splits, tracing)
+    train.run(training, drawings, data, Device(device, precision, compile))
 
 
 @app.command()
 def evaluate(data: Data = DATA, device: DeviceName = "auto", jobs: Jobs = CORES) -> None:
     """Measure the trained system on the test splits: data/evaluation."""
-    from pipeline import evaluate, params
+    from pipeline.core import params
+    from pipeline.evaluation import evaluate
 
     evaluate.run(params.load(evaluate.EvaluateParams, "evaluate"), data, device, jobs)
 
@@ -206,9 +216,9 @@ def evaluate_edges(
     jobs: Jobs = CORES,
 ) -> None:
     """Score an edge detector against people's boundaries: ODS, OIS, AP."""
-    from pipeline import evaluate_edges
+    from pipeline.helpers.edge_detector import evaluate
 
-    evaluate_edges.run(detector, images, split, thresholds, out, jobs)
+    evaluate.run(detector, images, split, thresholds, out, jobs)
 
 
 @app.command()
@@ -220,13 +230,14 @@ def evaluate_simplifier(
     jobs: Jobs = CORES,
 ) -> None:
     """Score a simplifier on drawings made rough: lines found, by kind of drawing."""
-    from pipeline import evaluate_simplifier, params, simplify
-    from pipeline.training import simplifier
+    from pipeline.core import params
+    from pipeline.helpers.line_cleaner import evaluate, train
+    from pipeline.stages import simplify
 
     tracing = params.load(simplify.SimplifyParams, "simplify")
-    rough = params.load(simplifier.SimplifierParams, "train_simplifier").rough
-    drawings = evaluate_simplifier.read_drawings(source, (split,), tracing)
-    evaluate_simplifier.run(drawings, method, tracing, rough, sheet, jobs)
+    rough = params.load(train.SimplifierParams, "train_simplifier").rough
+    drawings = evaluate.read_drawings(source, (split,), tracing)
+    evaluate.run(drawings, method, tracing, rough, sheet, jobs)
 
 
 @app.command()
@@ -237,12 +248,13 @@ def evaluate_contours(
     jobs: Jobs = CORES,
 ) -> None:
     """Score a method of style photosketch against the drawings held out of train contours."""
-    from pipeline import evaluate_contours, params
+    from pipeline.core import params
+    from pipeline.helpers.contour_drawer import evaluate
+    from pipeline.helpers.contour_drawer.train import ContoursParams
     from pipeline.styles.photosketch import PhotosketchParams
-    from pipeline.training.contours import ContoursParams
 
     held = params.load(ContoursParams, "train_contours")
-    evaluate_contours.run(method, params.load(PhotosketchParams, "styles.photosketch"), held, out, sheet, jobs)
+    evaluate.run(method, params.load(PhotosketchParams, "styles.photosketch"), held, out, sheet, jobs)
 
 
 @app.command()
@@ -251,16 +263,18 @@ def evaluate_sketches(
     jobs: Jobs = CORES,
 ) -> None:
     """Measure how human each style is, raw, simplified and deformed: data/sketch_statistics."""
-    from pipeline import evaluate_sketches, params
+    from pipeline.core import params
+    from pipeline.evaluation import sketch_statistics
 
-    section = params.load(evaluate_sketches.EvaluateSketchesParams, "evaluate_sketches")
-    evaluate_sketches.run(section, data, jobs)
+    section = params.load(sketch_statistics.EvaluateSketchesParams, "evaluate_sketches")
+    sketch_statistics.run(section, data, jobs)
 
 
 @app.command()
 def report(data: Data = DATA) -> None:
     """One HTML page with sheets, metrics, curves and statistics: data/report/index.html."""
-    from pipeline import params, report
+    from pipeline.core import params
+    from pipeline.evaluation import report
 
     report.run(params.load(report.ReportParams, "report"), data)
 
@@ -268,7 +282,7 @@ def report(data: Data = DATA) -> None:
 @app.command()
 def summary(data: Data = DATA) -> None:
     """Print the metrics table and where the report lies."""
-    from pipeline import report
+    from pipeline.evaluation import report
 
     report.summary(data)
 
@@ -284,7 +298,7 @@ def sketch(
     jobs: Jobs = CORES,
 ) -> None:
     """Turn photos of faces into simplified sketches."""
-    from pipeline import sketch
+    from pipeline.apps import sketch
 
     sketch.run(photos, out, style, size, svg, deform, jobs)
 
@@ -302,7 +316,7 @@ def generate(
     device: DeviceName = "auto",
 ) -> None:
     """Turn drawings of faces into calibrated sketches and photos."""
-    from pipeline import generate
+    from pipeline.apps import generate
 
     generate.run(sketches, out, weights, invert, mirrored, data, device)
 
@@ -312,7 +326,7 @@ def export(
     out: Annotated[Path, typer.Argument(help="A .safetensors file; a .json lands beside.")], data: Data = DATA
 ) -> None:
     """The trained generators as one small file, to hand on and for generate --weights."""
-    from pipeline import export
+    from pipeline.apps import export
 
     export.run(data, out)
 
@@ -320,7 +334,7 @@ def export(
 @app.command()
 def profile(name: Annotated[str, typer.Argument(help="A file of profiles/, or a path.")]) -> None:
     """Merge a profile into params.yaml and print what changed."""
-    from pipeline import profile
+    from pipeline.experiments import profile
 
     profile.run(name)
 
@@ -333,23 +347,23 @@ def experiments(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the dvc commands.")] = False,
 ) -> None:
     """Queue a family of DVC experiments; then: dvc queue start, and cali-sketch tables."""
-    from pipeline import experiments
+    from pipeline.experiments import ablations
 
-    experiments.queue(family, variants or [], seeds, dry_run)
+    ablations.queue(family, variants or [], seeds, dry_run)
 
 
 @app.command()
 def tables(split: Annotated[str, typer.Option(help="Measured on.")] = "test") -> None:
     """The paper's tables with ours beside them, from the experiments that have finished."""
-    from pipeline import experiments
+    from pipeline.experiments import ablations
 
-    experiments.tables(split)
+    ablations.tables(split)
 
 
 @app.command()
 def params() -> None:
     """Check params.yaml and print the effective values."""
-    from pipeline import profile
+    from pipeline.experiments import profile
 
     profile.show()
 
@@ -357,25 +371,25 @@ def params() -> None:
 @weights_app.command("list")
 def weights_list() -> None:
     """What each file is used by, its licence, whether it is here, where to get it."""
-    from pipeline import weights
+    from pipeline.weights import loaders
 
-    weights.show()
+    loaders.show()
 
 
 @weights_app.command("check")
 def weights_check(file: Annotated[Path, typer.Argument(help="A weight file, of any name.")]) -> None:
     """Read a file whole and say which net it holds."""
-    from pipeline import weights
+    from pipeline.weights import loaders, registry
 
-    print(f"{file}: the weights of {weights.identify(file)}, sha256 {weights.sha256(file)}")
+    print(f"{file}: the weights of {loaders.identify(file)}, sha256 {registry.sha256(file)}")
 
 
 @weights_app.command("import")
 def weights_import(file: Annotated[Path, typer.Argument(help="As published.")], to: WeightsFolder = WEIGHTS) -> None:
     """Verify a file and keep its tensors as safetensors, which nothing can hide code in."""
-    from pipeline import weights
+    from pipeline.weights import loaders
 
-    print(weights.import_file(file, to))
+    print(loaders.import_file(file, to))
 
 
 @weights_app.command("get")
@@ -386,7 +400,7 @@ def weights_get(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fetched.")] = False,
 ) -> None:
     """Download a file that has a plain address; a cut download goes on."""
-    from pipeline import download
+    from pipeline.weights import download
 
     download.fetch(name, to, timeout, dry_run)
 

@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError
-from pipeline.images import Photo, Sketch, luminance, read_photo, write_gray
-from pipeline.manifest import Layout, map_faces
-from pipeline.weights import at_once
+from pipeline.core.errors import UserError
+from pipeline.core.image_io import read_photo, write_gray
+from pipeline.core.layout import Layout
+from pipeline.core.map_faces import map_faces
+from pipeline.core.polarity import Photo, Sketch, luminance
+from pipeline.weights.loaders import at_once
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.images import Gray, Sketch
+from pipeline.core.polarity import Gray, Sketch
 
 
 def blur(gray: Gray, sigma: float) -> Gray:

@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.canvas import face_scale, on_canvas
-from pipeline.images import Gray, Sketch
-from pipeline.params import require
+from pipeline.core.params import require
+from pipeline.core.polarity import Gray, Sketch
+from pipeline.drawing.scale import face_scale, on_canvas
 from pipeline.styles.dog import dog_profile, gaussian_profile
 
 K = 1.6  # sigma_s / sigma_c, Eq. 8

@@ -9,9 +9,9 @@ from functools import partial
 import cv2
 import numpy as np
 
-from pipeline.canvas import face_scale, on_canvas
-from pipeline.images import Gray, Photo, Sketch, to_uint8
-from pipeline.params import require
+from pipeline.core.params import require
+from pipeline.core.polarity import Gray, Photo, Sketch, to_uint8
+from pipeline.drawing.scale import face_scale, on_canvas
 from pipeline.styles.dog import blur
 
 BINS = 1000  # of the histograms of relative darkness, as GIMP's

@@ -15,12 +15,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import weights
-from pipeline.canvas import face_scale, on_canvas
-from pipeline.contours import soft_contours
-from pipeline.images import Photo, Sketch
-from pipeline.params import require
-from pipeline.strokes import DeformParams, Stroke, deform, pressed, render, smooth, trace
+from pipeline.core.params import require
+from pipeline.core.polarity import Photo, Sketch
+from pipeline.drawing.deformation import DeformParams, deform
+from pipeline.drawing.rasterize import render
+from pipeline.drawing.scale import face_scale, on_canvas
+from pipeline.drawing.soft_edges import soft_edges
+from pipeline.drawing.stroke import Stroke, pressed, smooth
+from pipeline.drawing.trace import trace
+from pipeline.weights import loaders
 
 LARGEST_PX = 1024  # ours: a larger face is drawn at this size and enlarged
 OWN_PX = 384  # ours: the own net draws at this size, near to what it was trained at
@@ -55,11 +58,11 @@ def photosketch(photo: Photo, params: PhotosketchParams) -> Sketch:
 
 
 def _published(photo: Photo, params: PhotosketchParams) -> Sketch:
-    return weights.runner("photosketch")(photo)
+    return loaders.runner("photosketch")(photo)
 
 
 def _own(photo: Photo, params: PhotosketchParams) -> Sketch:
-    drawn, scale = on_canvas(photo, weights.runner("contours"), OWN_PX), face_scale(photo.shape)
+    drawn, scale = on_canvas(photo, loaders.runner("contours"), OWN_PX), face_scale(photo.shape)
     solid, gap, hatch = max(3.0, OWN_SOLID_PX * scale), max(2.0, 4 * scale), params.hatch_px * scale
     lines = trace(drawn, OWN_INK, solid, 1.0, gap, hatch)
     return _by_hand(smooth(lines, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0), photo, params)
@@ -67,7 +70,7 @@ def _own(photo: Photo, params: PhotosketchParams) -> Sketch:
 
 def _contour(photo: Photo, params: PhotosketchParams) -> Sketch:
     scale = face_scale(photo.shape)
-    contours = soft_contours(photo, FLOOR, SPREAD_PX)
+    contours = soft_edges(photo, FLOOR, SPREAD_PX)
     ridge = (
         contours >= cv2.dilate(cv2.GaussianBlur(contours, (0, 0), max(0.6, scale)), np.ones((3, 3), np.uint8)) * 0.97
     )

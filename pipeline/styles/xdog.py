@@ -5,9 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from pipeline.canvas import face_scale, on_canvas
-from pipeline.images import Gray, Sketch
-from pipeline.params import require
+from pipeline.core.params import require
+from pipeline.core.polarity import Gray, Sketch
+from pipeline.drawing.scale import face_scale, on_canvas
 from pipeline.styles.dog import dog, soft_threshold
 
 LARGEST_PX = 2048  # ours: a larger face is drawn at this size and enlarged, to bound time and memory

@@ -20,8 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from pipeline.errors import UserError
-from pipeline.images import write_bytes
+from pipeline.core.errors import UserError
+from pipeline.core.files import write_bytes
 
 
 class CheckpointError(UserError):
@@ -86,8 +86,9 @@ def run_key(params: Any, data_digest: str, code: Sequence[Path]) -> str:
 
 def training_code() -> list[Path]:
     """The files a training run depends on."""
-    here = Path(__file__).resolve().parent
-    return [*here.glob("*.py"), *(here.parent.parent / "models").rglob("*.py"), here.parent / "packed.py"]
+    pipeline = Path(__file__).resolve().parents[1]
+    parts = (pipeline / "training", pipeline / "helpers", pipeline.parent / "models")
+    return [*(file for part in parts for file in part.rglob("*.py")), pipeline / "core" / "dataset.py"]
 
 
 def tensors_digest(starts: Mapping[str, Mapping[str, Tensor]]) -> str:

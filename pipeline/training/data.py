@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.diffaugment import NOISE
-from pipeline.errors import UserError
-from pipeline.packed import Split
-from pipeline.training.augment import turn
+from models.discriminators.diffaugment import NOISE
+from pipeline.core.dataset import Split
+from pipeline.core.errors import UserError
+from pipeline.training.sample_order import nth_sample
 
 Batch = dict[str, Tensor]
 LAYERS = ("photo", "canny", "hed", "product")
@@ -86,7 +86,7 @@ class Batches:
         reach = self._reach()
         dy, dx = (int(v) - reach for v in rng.integers(0, 2 * reach + 1, 2))
         flip = self.augment.flip and rng.random() < 0.5
-        return turn(self.seed, count, self.faces), style, dy, dx, int(flip)
+        return nth_sample(self.seed, count, self.faces), style, dy, dx, int(flip)
 
     def _warps(self, rng: np.random.Generator) -> NDArray[np.float32]:
         """Turn and zoom about the middle, (N, 2, 3), as affine_grid takes them."""

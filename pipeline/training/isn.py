@@ -10,13 +10,13 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from models.losses import TV, dissimilarity, l1, perceptual, style
-from models.vgg import vgg19_random
-from pipeline import weights
+from models.losses.photo import TV, dissimilarity, l1, perceptual, style
+from models.perceptual import vgg19_random
+from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
-from pipeline.training.gan import AdversarialParams, Gan, NetParams, OptimizerParams
 from pipeline.training.loop import ScheduleParams
-from pipeline.training.stage import Device, train_stage, weighted_sum
+from pipeline.training.run import Device, train_stage, weighted_sum
+from pipeline.weights import loaders
 
 CHANNELS = (1, 3)
 
@@ -66,7 +66,7 @@ class IsnParams:
 
 
 VGGS: dict[str, Callable[..., nn.Module]] = {
-    **{name: partial(weights.net, name) for name in ("vgg19", "vgg19_normalised", "vgg19_compressed")},
+    **{name: partial(loaders.net, name) for name in ("vgg19", "vgg19_normalised", "vgg19_compressed")},
     "random": partial(vgg19_random, 0),
 }
 

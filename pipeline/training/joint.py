@@ -9,14 +9,14 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from pipeline.manifest import Layout
+from pipeline.core.layout import Layout
+from pipeline.training.adversarial import OptimizerParams
 from pipeline.training.checkpoint import load_tensors
 from pipeline.training.data import AugmentParams, Batch
-from pipeline.training.gan import OptimizerParams
 from pipeline.training.isn import Isn, IsnParams
 from pipeline.training.loop import ScheduleParams
+from pipeline.training.run import Device, train_stage
 from pipeline.training.scn import Scn, ScnParams
-from pipeline.training.stage import Device, train_stage
 
 
 @dataclass(frozen=True)

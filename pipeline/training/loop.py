@@ -15,8 +15,9 @@ import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from pipeline.errors import Stopped, UserError
-from pipeline.images import console, write_bytes
+from pipeline.core.console import console
+from pipeline.core.errors import Stopped, UserError
+from pipeline.core.files import write_bytes
 from pipeline.training.checkpoint import Resume
 from pipeline.training.data import Batch
 

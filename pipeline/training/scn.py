@@ -9,11 +9,11 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from models.losses import calibration
+from models.losses.strokes import calibration
+from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
-from pipeline.training.gan import AdversarialParams, Gan, NetParams, OptimizerParams
 from pipeline.training.loop import ScheduleParams
-from pipeline.training.stage import Device, train_stage, weighted_sum
+from pipeline.training.run import Device, train_stage, weighted_sum
 
 CHANNELS = (1, 1)
 

@@ -1,0 +1,1 @@
+"""Discriminators, and what is done to what they see."""

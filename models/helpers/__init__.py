@@ -1,0 +1,1 @@
+"""The small nets that ship, and published nets of the same tasks."""

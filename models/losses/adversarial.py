@@ -1,0 +1,42 @@
+"""Adversarial losses, on the verdicts of a discriminator."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Eq. 3, min over D, with labels a = 0 (fake) and b = 1 (real), over every element of D's last map."""
+    return 0.5 * (real - 1).square().mean() + 0.5 * fake.square().mean()
+
+
+def lsgan_generator(fake: Tensor) -> Tensor:
+    """Eq. 3, min over G, with label c = 1."""
+    return 0.5 * (fake - 1).square().mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Hinge loss, min over D (Lim and Ye 2017): the loss SN-PatchGAN came with."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def hinge_generator(fake: Tensor) -> Tensor:
+    """Hinge loss, min over G."""
+    return -fake.mean()
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """What D and G minimise, and the verdict above which D takes an image for real."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+    border: float
+
+
+ADVERSARIAL = {
+    "lsgan": Adversarial(lsgan_discriminator, lsgan_generator, 0.5),  # the paper's
+    "hinge": Adversarial(hinge_discriminator, hinge_generator, 0.0),
+}

@@ -1,0 +1,1 @@
+"""What every other part stands on: params, files, arrays, processes."""

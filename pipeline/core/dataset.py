@@ -1,0 +1,40 @@
+"""Reading the packed data set: what pack wrote, memory-mapped."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import UserError
+from pipeline.core.layout import Layout
+
+ARTIST = "artist"  # the style of people's own drawings
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split, memory-mapped: `layers[name]` is uint8 (N, S, S) or, for "photo", (N, S, S, 3)."""
+
+    ids: list[str]
+    layers: dict[str, NDArray[np.uint8]]
+    digest: str  # of all layers
+
+
+def splits(layout: Layout) -> list[str]:
+    """Names of the packed splits. Raises UserError where pack has not run."""
+    names = sorted(path.parent.name for path in layout.packed.glob("*/index.json"))
+    if not names:
+        raise UserError(f"{layout.packed}: no packed data; run: dvc repro pack")
+    return names
+
+
+def read_split(layout: Layout, split: str) -> Split:
+    """One split, memory-mapped, writes staying in memory. Raises UserError where it does not exist."""
+    folder = layout.packed / split
+    if not (folder / "index.json").exists():
+        raise UserError(f"{folder}: no such split, there are {splits(layout)}; run: dvc repro pack")
+    index = json.loads((folder / "index.json").read_text())
+    layers = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in index["layers"]}
+    return Split(index["ids"], layers, hashlib.sha256(json.dumps(index["layers"], sort_keys=True).encode()).hexdigest())

@@ -1,0 +1,73 @@
+"""faces.csv, the list that gives every face its one id; rejected.csv, why a source has none."""
+
+import csv
+import io
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from pipeline.core.errors import UserError
+from pipeline.core.files import write_bytes
+from pipeline.core.layout import Layout
+
+
+@dataclass(frozen=True)
+class Face:
+    """One accepted face."""
+
+    id: str  # file stem in every folder
+    source: str  # relative to the photo folder
+    sha256: str  # of the source file
+    subject: str  # never in two splits
+    split: str  # "train", "test" or a further named test set
+    alignment: str  # how the eyes were found: "given", "detected", "box" or "none"
+    transform: tuple[float, float, float, float, float, float]  # source px -> crop px, rows of the 2x3 matrix
+    exposure: int = 0  # 0: as photographed; else the number of a copy of a training photo under another exposure
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One source that could not be used."""
+
+    source: str
+    reason: str  # one of crop.REASONS
+    detail: str
+
+
+def read_faces(layout: Layout) -> list[Face]:
+    """The accepted faces, by id. Raises UserError where crop has not run."""
+    path = layout.faces / "faces.csv"
+    if not path.exists():
+        raise UserError(f"{path}: missing; run: dvc repro crop")
+    with path.open(newline="", encoding="utf-8") as file:
+        return [_face(row) for row in csv.DictReader(file)]
+
+
+def read_photographed(layout: Layout) -> list[Face]:
+    """The same without copies under other exposures."""
+    return [face for face in read_faces(layout) if not face.exposure]
+
+
+def _face(row: dict[str, str]) -> Face:
+    a, b, c, d, e, f = (float(value) for value in row.pop("transform").split())
+    exposure = int(row.pop("exposure", "0"))
+    return Face(**row, transform=(a, b, c, d, e, f), exposure=exposure)
+
+
+def write_faces(folder: Path, faces: list[Face], rejected: list[Rejected]) -> None:
+    """faces.csv and rejected.csv, sorted so that the same input gives the same bytes."""
+    rows = [asdict(face) | {"transform": " ".join(f"{v:.6f}" for v in face.transform)} for face in faces]
+    _write_csv(folder / "faces.csv", Face, sorted(rows, key=lambda row: row["id"]))
+    _write_csv(folder / "rejected.csv", Rejected, sorted(map(asdict, rejected), key=lambda row: row["source"]))
+
+
+def read_rejected(layout: Layout) -> list[Rejected]:
+    with (layout.faces / "rejected.csv").open(newline="", encoding="utf-8") as file:
+        return [Rejected(**row) for row in csv.DictReader(file)]
+
+
+def _write_csv(path: Path, cls: type, rows: list[dict[str, str]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(cls)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(path, text.getvalue().encode())

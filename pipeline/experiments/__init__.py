@@ -1,0 +1,1 @@
+"""Profiles and families of experiments."""

@@ -1,0 +1,1 @@
+"""The small nets that ship with the project."""

@@ -1,0 +1,1 @@
+"""Photo to line drawing: the project's own net."""

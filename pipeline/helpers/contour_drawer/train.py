@@ -1,0 +1,165 @@
+"""Command train contours: the project's own contour drawer, from scratch, on drawings by people (FS2K, BSDS500)."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.helpers.drawing_alignment import nearest_drawing
+from models.helpers.line_net import LineNet
+from pipeline.core.layout import Layout
+from pipeline.core.polarity import Photo, to_uint8
+from pipeline.helpers.augment import CropAugment, crop_matrix, cropped, relit
+from pipeline.helpers.contour_drawer.fs2k import contours, read_pair, split_ids
+from pipeline.helpers.edge_detector.bsds500 import annotated_ids, read_annotated
+from pipeline.helpers.supervised import NetParams, OptimizerParams, Supervised
+from pipeline.training.checkpoint import run_key, training_code
+from pipeline.training.data import Batch
+from pipeline.training.loop import ScheduleParams
+from pipeline.training.run import SHEET_FACES, Device, Run, train
+from pipeline.training.sample_order import nth_sample
+
+Ink = NDArray[np.uint8]  # (H, W, K): K drawings of one photo, 255 = ink
+
+
+@dataclass(frozen=True)
+class ContoursLoss:
+    """See models.registration."""
+
+    ink_weight: float  # of ink in the cross-entropy, paper weighs 1
+    dice_weight: float
+    reach_px: int  # a drawing may miss the photo by so much
+    tile_px: int  # and by as much anew in every tile; divides augment.crop_px
+
+
+@dataclass(frozen=True)
+class ContoursParams:
+    """Section `train_contours`."""
+
+    pairs: str  # folder of FS2K: photos, sketches, attributes.json
+    styles: tuple[int, ...]  # of FS2K: 0 light lines, hatched hair; 1 and 2 have shaded faces
+    held_out: int  # pairs never trained on, by evaluate-contours
+    boundaries: str  # folder of BSDS500; its train split
+    boundary_share: float  # of a batch
+    annotators: int  # of BSDS500, for a sample
+    net: NetParams
+    loss: ContoursLoss
+    optimizer: OptimizerParams
+    schedule: ScheduleParams
+    augment: CropAugment
+    batch: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Photos and what people drew of each; the K of all are the same, or 1."""
+
+    photos: list[Photo]
+    inks: list[Ink]
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        for photo, ink in zip(self.photos, self.inks, strict=True):
+            digest.update(photo.tobytes() + ink.tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """Step number -> batch of photo (N, 3, S, S) and drawings (N, K, S, S), float32 in [0, 1], 1 = ink.
+
+    The first of a batch are `scenes`, the rest `faces`.
+    """
+
+    faces: Source
+    scenes: Source
+    scene_share: float  # of a batch
+    augment: CropAugment
+    batch: int
+    seed: int
+
+    def __call__(self, step: int) -> Batch:
+        rng = np.random.default_rng([self.seed, step])
+        scenes = round(self.scene_share * self.batch)
+        samples = [self._sample(rng, self.scenes, step * scenes + i) for i in range(scenes)]
+        faces = self.batch - scenes
+        samples += [self._sample(rng, self.faces, step * faces + i) for i in range(faces)]
+        most = max(ink.shape[2] for _, ink in samples)
+        return {
+            "photo": _tensor([photo for photo, _ in samples]),
+            "drawings": _tensor([np.broadcast_to(ink, (*ink.shape[:2], most)) for _, ink in samples]),
+        }
+
+    def _sample(self, rng: np.random.Generator, source: Source, count: int) -> tuple[Photo, Ink]:
+        index = nth_sample(self.seed, count, len(source.photos))
+        photo, ink = source.photos[index], source.inks[index]
+        matrix = crop_matrix(rng, photo.shape, self.augment)
+        side = self.augment.crop_px
+        drawn = cropped(ink, matrix, side).reshape(side, side, -1)
+        return relit(cropped(photo, matrix, side), self.augment.light, rng), drawn
+
+
+def _tensor(images: list[NDArray]) -> Tensor:
+    """(H, W, C) uint8 each -> (N, C, H, W) in [0, 1]."""
+    return torch.from_numpy(np.stack(images).astype(np.float32) / 255).permute(0, 3, 1, 2)
+
+
+def losses(net: nn.Module, batch: Batch, params: ContoursLoss) -> dict[str, Tensor]:
+    """Against the nearest of the drawings, each moved onto what the net drew."""
+    return nearest_drawing(net(batch["photo"]), batch["drawings"], **asdict(params))
+
+
+def columns(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    """Photo, what the first person drew, what the net draws: black on white."""
+    drawn = torch.sigmoid(net(batch["photo"]))
+    return {"photo": batch["photo"], "person": 1 - batch["drawings"][:, :1], "drawn": 1 - drawn}
+
+
+def read_faces(folder: Path, names: list[str]) -> Source:
+    """Photos of FS2K and the contours of their drawings."""
+    pairs = [read_pair(folder, name) for name in names]
+    return Source([pair.photo for pair in pairs], [255 - to_uint8(contours(pair.drawing))[..., None] for pair in pairs])
+
+
+def read_scenes(folder: Path, annotators: int) -> Source:
+    """Photos of BSDS500's train split, `annotators` boundaries each, in lines of 2 px; where fewer drew, again."""
+    images = [read_annotated(folder, "train", name) for name in annotated_ids(folder, "train")]
+    pen = np.ones((2, 2), np.uint8)
+    inks = []
+    for image in images:
+        masks = [image.boundaries[i % len(image.boundaries)] for i in range(annotators)]
+        inks.append(np.stack([cv2.dilate(mask.astype(np.uint8) * 255, pen) for mask in masks], 2).astype(np.uint8))
+    return Source([image.photo for image in images], inks)
+
+
+def run(params: ContoursParams, data: Path, device: Device) -> None:
+    """Train: FS2K and BSDS500 -> data/trained/contours. Its weights file ships as data/weights/contours.safetensors.
+
+    The sample sheets show pairs that are held out.
+    """
+    trained, held = split_ids(Path(params.pairs), params.styles, params.held_out)
+    faces = read_faces(Path(params.pairs), trained)
+    scenes = read_scenes(Path(params.boundaries), params.annotators)
+    batches = Drawings(faces, scenes, params.boundary_share, params.augment, params.batch, params.seed)
+    shown = read_faces(Path(params.pairs), held[:SHEET_FACES])
+    shown_batch = Drawings(shown, shown, 0.0, params.augment, SHEET_FACES, params.seed)(0)
+    key = run_key({"contours": params}, faces.digest() + scenes.digest(), training_code())
+    header = {"stage": "contours", "params": asdict(params)}
+
+    def build(fabric: Fabric) -> Supervised:
+        net = LineNet(3, params.net.widths, params.net.side)
+        return Supervised(fabric, net, params.optimizer, partial(losses, params=params.loss), columns)
+
+    target = Layout(data).trained("contours")
+    train(
+        Run("contours", params.schedule, params.seed, lambda _: batches, shown_batch, build, key, header, target),
+        device,
+    )

@@ -1,0 +1,1 @@
+"""Holistic edges: the project's own net."""

@@ -1,0 +1,1 @@
+"""Rough drawing to clean lines: the project's own net."""

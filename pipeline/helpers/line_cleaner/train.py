@@ -1,0 +1,204 @@
+"""Command train simplifier: rough drawing -> clean lines, from scratch, on drawings that `roughen` makes rough.
+
+The clean drawings are the classical simplifier's, of raw sketches that the pipeline drew of real faces. Those sketches
+are shown too, and the clean drawings themselves: stipple that a style draws is no dirt, and clean lines are to stay.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.helpers.line_net import LineNet
+from models.losses.strokes import tolerant_dice
+from pipeline.core.errors import UserError
+from pipeline.core.layout import Layout
+from pipeline.core.polarity import Sketch
+from pipeline.drawing.rough import RoughParams, chosen, lines, rough_drawing
+from pipeline.drawing.scale import FACE_PX, resized, stretched
+from pipeline.drawing.stroke import Stroke
+from pipeline.helpers.augment import CropAugment, Matrix, crop_matrix
+from pipeline.helpers.line_cleaner.evaluate import Traced
+from pipeline.helpers.supervised import NetParams, OptimizerParams, Supervised
+from pipeline.training.checkpoint import load_tensors, run_key, training_code
+from pipeline.training.data import Batch
+from pipeline.training.loop import ScheduleParams
+from pipeline.training.run import SHEET_FACES, Device, Run, train
+from pipeline.training.sample_order import nth_sample
+
+FACE = (FACE_PX, FACE_PX)  # size of a drawing that is held in memory
+STEP_PX = 2.0  # ours: distance of a curve's points, as simplify's
+
+
+@dataclass(frozen=True)
+class LineLoss:
+    line_weight: float  # of a pixel of line beside one of paper
+    slack_px: int  # misplacement that Dice forgives
+    dice: float  # weight of Dice beside cross-entropy
+
+
+@dataclass(frozen=True)
+class SimplifierParams:
+    """Section `train_simplifier`. Lengths are px of a 256-px face."""
+
+    drawings: str  # data folder of a pipeline run: faces/, styles/*/ID.png
+    splits: tuple[str, ...]  # trained on
+    samples: dict[str, float]  # how often each of SAMPLES is shown
+    halved: float  # share of samples as soft as pictures of half the size are when enlarged
+    line_px: float  # width of the lines to draw
+    start: str  # weights file that the net starts with; "": none
+    rough: RoughParams
+    net: NetParams
+    loss: LineLoss
+    optimizer: OptimizerParams
+    schedule: ScheduleParams
+    augment: CropAugment
+    batch: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is shown and the strokes to find in it, in px of the crop."""
+
+    picture: Sketch
+    strokes: list[Stroke]
+
+
+@dataclass(frozen=True)
+class RoughPairs:
+    """Step number -> batch of photo (the rough drawing, 1 = paper) and lines (1 = ink), (N, 1, S, S) in [0, 1]."""
+
+    drawings: Sequence[Traced]
+    params: SimplifierParams
+    seed: int
+
+    def __call__(self, step: int) -> Batch:
+        rng, batch = np.random.default_rng([self.seed, step]), self.params.batch
+        pairs = [self._pair(rng, step * batch + i) for i in range(batch)]
+        rough, clean = (torch.from_numpy(np.stack(part))[:, None] for part in zip(*pairs, strict=True))
+        return {"photo": rough, "lines": 1 - clean}
+
+    def _pair(self, rng: np.random.Generator, count: int) -> tuple[Sketch, Sketch]:
+        params = self.params
+        drawing = self.drawings[nth_sample(self.seed, count, len(self.drawings))]
+        matrix = crop_matrix(rng, FACE, params.augment)
+        sample = SAMPLES[chosen(params.samples, rng)](drawing, matrix, params, rng)
+        picture = np.float_power(sample.picture, np.exp(params.augment.light * rng.standard_normal()))
+        if rng.random() < params.halved:
+            picture = _halved(picture)
+        return picture.astype(np.float32), lines(sample.strokes, picture.shape, params.line_px)
+
+
+def _rough(strokes: Sequence[Stroke], matrix: Matrix, params: SimplifierParams, rng: np.random.Generator) -> Sample:
+    shape = (params.augment.crop_px, params.augment.crop_px)
+    found = moved(strokes, matrix, shape)
+    picture = rough_drawing(found, shape, params.rough, rng)
+    if rng.random() < 0.5:  # ours: as simplify hands it on, or as it was scanned
+        picture = stretched(picture)
+    return Sample(picture, found)
+
+
+def _sketch(drawing: Traced, matrix: Matrix, params: SimplifierParams) -> Sample:
+    """The style's raw sketch, paper around it."""
+    side = params.augment.crop_px
+    picture = cv2.warpAffine(drawing.raw, matrix, (side, side), flags=cv2.INTER_LINEAR, borderValue=(255,))
+    return Sample((picture / np.float32(255)).astype(np.float32), moved(drawing.strokes, matrix, (side, side)))
+
+
+def _clean(drawing: Traced, matrix: Matrix, params: SimplifierParams) -> Sample:
+    shape = (params.augment.crop_px, params.augment.crop_px)
+    strokes = moved(drawing.strokes, matrix, shape)
+    return Sample(lines(strokes, shape, params.line_px), strokes)
+
+
+SAMPLES: dict[str, Callable[[Traced, Matrix, SimplifierParams, np.random.Generator], Sample]] = {
+    "rough": lambda drawing, *how: _rough(drawing.strokes, *how),
+    "curves": lambda _, *how: _rough(random_curves(how[-1]), *how),
+    "sketches": lambda drawing, matrix, params, _: _sketch(drawing, matrix, params),
+    "clean": lambda drawing, matrix, params, _: _clean(drawing, matrix, params),
+}
+
+
+def _halved(picture: Sketch) -> Sketch:
+    half = resized(picture, (picture.shape[1] // 2, picture.shape[0] // 2))
+    return np.clip(resized(half, picture.shape[1::-1]), 0, 1)
+
+
+def moved(strokes: Sequence[Stroke], matrix: Matrix, shape: tuple[int, ...]) -> list[Stroke]:
+    """Strokes under a (2, 3) matrix, without those that lie outside (H, W) altogether."""
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    points = [(s.points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32) for s in strokes]
+    return [
+        replace(s, points=p, widths=(s.widths * scale).astype(np.float32))
+        for p, s in zip(points, strokes, strict=True)
+        if (p.max(0) >= 0).all() and (p.min(0) <= shape[1::-1]).all()
+    ]
+
+
+def random_curves(rng: np.random.Generator) -> list[Stroke]:
+    """Smooth curves, rings and straight lines all over a picture of FACE_PX."""
+    return [_curve(rng) for _ in range(int(rng.integers(5, 22)))]
+
+
+def _curve(rng: np.random.Generator) -> Stroke:
+    n = int(np.exp(rng.uniform(np.log(6), np.log(120))))
+    bend = rng.normal(0, 0.05) + 0.03 * np.cumsum(rng.standard_normal(n)) / np.sqrt(np.arange(1, n + 1))
+    heading = rng.uniform(0, 2 * np.pi) + np.cumsum(bend * rng.choice([0.0, 1.0, 2.0]))
+    points = rng.uniform(0, FACE_PX, 2) + STEP_PX * np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0)
+    return Stroke.even(points.astype(np.float32), np.ones(n, np.float32))
+
+
+def losses(net: nn.Module, batch: Batch, params: LineLoss) -> dict[str, Tensor]:
+    """Weighted cross-entropy, which says where to the pixel, and Dice, which says whether."""
+    logits, ink = net(batch["photo"]), batch["lines"]
+    weight = logits.new_tensor(params.line_weight)
+    return {
+        "entropy": F.binary_cross_entropy_with_logits(logits, ink, pos_weight=weight),
+        "dice": params.dice * tolerant_dice(logits, ink, params.slack_px),
+    }
+
+
+def columns(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    """The rough drawing, what the net makes of it, and what it should."""
+    return {"photo": batch["photo"], "drawn": torch.sigmoid(-net(batch["photo"])), "clean": 1 - batch["lines"]}
+
+
+def _digest(drawings: Sequence[Traced]) -> str:
+    digest = hashlib.sha256()
+    for drawing in drawings:
+        digest.update(drawing.raw.tobytes() + b"".join(stroke.points.tobytes() for stroke in drawing.strokes))
+    return digest.hexdigest()
+
+
+def run(params: SimplifierParams, drawings: Sequence[Traced], data: Path, device: Device) -> None:
+    """Train: -> data/trained/simplifier. Its weights file is what ships as data/weights/simplifier.safetensors.
+
+    `drawings`: the clean ones, in px of a 256-px face.
+    """
+    unknown = set(params.samples) - set(SAMPLES)
+    if unknown:
+        raise UserError(f"train_simplifier.samples: unknown {sorted(unknown)}; there are {', '.join(SAMPLES)}")
+    shown = RoughPairs(drawings, replace(params, batch=SHEET_FACES), params.seed + 1)(0)
+    starts = [Path(params.start)] if params.start else []
+    code = [*training_code(), Path(__file__).resolve().parents[2] / "drawing" / "rough.py", *starts]
+    key = run_key({"simplifier": params}, _digest(drawings), code)
+    header = {"stage": "simplifier", "params": asdict(params)}
+    target = Layout(data).trained("simplifier")
+
+    def build(fabric: Fabric) -> Supervised:
+        net = LineNet(1, params.net.widths, params.net.side)
+        for file in starts:
+            net.load_state_dict(load_tensors(file)[0])
+        return Supervised(fabric, net, params.optimizer, partial(losses, params=params.loss), columns)
+
+    pairs = RoughPairs(drawings, params, params.seed)
+    train(Run("simplifier", params.schedule, params.seed, lambda _: pairs, shown, build, key, header, target), device)

@@ -1,0 +1,1 @@
+"""The data stages, as DVC runs them."""

@@ -1,0 +1,1 @@
+"""Stage crop: find, align and split the faces of a folder."""

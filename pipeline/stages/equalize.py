@@ -1,0 +1,58 @@
+"""Stage equalize: histogram equalization of the luminance, so that HED sees no lighting (Section 4.1)."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.image_io import read_photo, write_photo
+from pipeline.core.layout import Layout
+from pipeline.core.map_faces import map_faces
+from pipeline.core.polarity import Photo
+
+Plane = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class EqualizeParams:
+    """Section `equalize`."""
+
+    method: Literal["global", "clahe"]
+    clip_limit: float  # clahe: highest bin, in multiples of the mean bin
+    tiles: int  # clahe: tiles a side
+
+
+def _global(luma: Plane, params: EqualizeParams) -> Plane:
+    return cv2.equalizeHist(luma).astype(np.uint8, copy=False)
+
+
+def _clahe(luma: Plane, params: EqualizeParams) -> Plane:
+    clahe = cv2.createCLAHE(params.clip_limit, (params.tiles, params.tiles))
+    return clahe.apply(luma).astype(np.uint8, copy=False)
+
+
+METHODS: dict[str, Callable[[Plane, EqualizeParams], Plane]] = {"global": _global, "clahe": _clahe}
+
+
+def equalize(photo: Photo, params: EqualizeParams) -> Photo:
+    """Photo with the luma of YCrCb equalized, colours kept; a constant photo stays as it is."""
+    luma, *chroma = cv2.split(cv2.cvtColor(photo, cv2.COLOR_RGB2YCrCb))
+    if luma.min() == luma.max():
+        return photo
+    merged = cv2.merge([METHODS[params.method](luma.astype(np.uint8, copy=False), params), *chroma])
+    return cv2.cvtColor(merged, cv2.COLOR_YCrCb2RGB).astype(np.uint8, copy=False)
+
+
+def run(params: EqualizeParams, data: Path, jobs: int) -> None:
+    """faces/photos/ID.png -> equalized/ID.png for every accepted face."""
+    layout = Layout(data)
+    map_faces(partial(_one, params, layout), layout, layout.equalized, asdict(params), jobs, "equalize")
+
+
+def _one(params: EqualizeParams, layout: Layout, out: Path, face: str) -> None:
+    write_photo(out / f"{face}.png", equalize(read_photo(layout.photos / f"{face}.png"), params))

@@ -1,0 +1,65 @@
+"""Stage edges@hed: holistic contours of the equalized face, the global contour E_gc of the paper."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pipeline.core.image_io import read_photo, write_gray
+from pipeline.core.layout import Layout
+from pipeline.core.map_faces import map_faces
+from pipeline.core.polarity import Edges, Photo
+from pipeline.drawing.scale import on_canvas
+from pipeline.drawing.soft_edges import soft_edges
+from pipeline.weights import loaders
+
+LARGEST_PX = 512  # ours: the own net judges a larger face at this size
+
+
+@dataclass(frozen=True)
+class HedParams:
+    """Section `edges.hed`."""
+
+    # soft: classical multi-scale contours, not HED itself; hed: the authors' weights; hed_port: the PyTorch port's;
+    # own: the project's EdgeNet
+    method: Literal["soft", "hed", "hed_port", "own"]
+    floor: float  # soft: share of a strong contour's gradient below which it is texture
+    spread_px: float  # soft: softness at a 256-px face
+
+
+def holistic(photo: Photo, params: HedParams) -> Edges:
+    """Equalized photo (H, W, 3) -> Edges (H, W), thick and soft, 1 = contour. Raises WeightsError."""
+    return DETECTORS[params.method](photo, params)
+
+
+def _soft(photo: Photo, params: HedParams) -> Edges:
+    return soft_edges(photo, params.floor, params.spread_px)
+
+
+def _learned(photo: Photo, params: HedParams) -> Edges:
+    return loaders.runner(params.method)(photo)
+
+
+def _own(photo: Photo, params: HedParams) -> Edges:
+    return on_canvas(photo, loaders.runner("edges"), LARGEST_PX)  # below 256 px a face's features blur into each other
+
+
+DETECTORS: dict[str, Callable[[Photo, HedParams], Edges]] = {
+    "soft": _soft,
+    "hed": _learned,
+    "hed_port": _learned,
+    "own": _own,
+}
+
+
+def run(params: HedParams, data: Path, jobs: int) -> None:
+    """equalized/ID.png -> edges/hed/ID.png for every accepted face."""
+    layout = Layout(data)
+    label = f"edges hed ({params.method})"
+    together = loaders.at_once(nets=params.method != "soft")
+    map_faces(partial(_one, params, layout), layout, layout.edges("hed"), asdict(params), jobs, label, together)
+
+
+def _one(params: HedParams, layout: Layout, out: Path, face: str) -> None:
+    write_gray(out / f"{face}.png", holistic(read_photo(layout.equalized / f"{face}.png"), params))

@@ -1,0 +1,1 @@
+"""Weight files: named, found, loaded, fetched."""

@@ -1,0 +1,310 @@
+"""Crop: real and rendered faces, every kind of file, every kind of bad input, splits."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.core.errors import UserError
+from pipeline.core.image_io import ImageError, import_photo, read_gray, read_photo
+from pipeline.core.layout import Layout
+from pipeline.core.manifest import Face, read_faces, read_photographed, read_rejected
+from pipeline.stages.crop import locate, settings, stage
+from pipeline.stages.crop.align import align, crop_matrix
+from pipeline.stages.crop.exposures import ExposureParams
+from pipeline.stages.crop.ids import make_ids
+from pipeline.stages.crop.settings import CropParams, SplitParams, Unusable
+from pipeline.stages.crop.splits import assign_splits
+from pipeline.stages.demo.renderer import render_face
+
+LONDON = Path(__file__).parents[3] / "shared" / "data" / "london"
+SPLITS = SplitParams("hash", {}, {}, "", 0.25)
+PARAMS = CropParams("", ("**/*",), None, "aligned", 64, 0.48, 0.27, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS)
+
+
+def picture(seed: int, size: tuple[int, int] = (80, 100)) -> Image.Image:
+    pixels = np.random.default_rng(seed).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
+
+
+def run(tmp_path: Path, **changes) -> tuple[dict[str, Face], dict[str, str]]:
+    params = replace(PARAMS, photos=str(tmp_path / "in"), **changes)
+    stage.run(params, tmp_path / "data", 1)
+    layout = Layout(tmp_path / "data")
+    faces = {face.source: face for face in read_faces(layout)}
+    return faces, {r.source: r.reason for r in read_rejected(layout)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    return tmp_path / "in"
+
+
+def test_every_format_is_read(folder: Path, tmp_path: Path) -> None:
+    for i, name in enumerate(("a.JPG", "b.png", "c.webp", "d.bmp", "e.TIFF", "sub dir/é ü.jpeg", "sub dir/a.jpg")):
+        (folder / name).parent.mkdir(exist_ok=True)
+        picture(i).save(folder / name)
+    faces, rejected = run(tmp_path)
+    assert (len(faces), rejected) == (7, {})
+    ids = [face.id for face in faces.values()]
+    assert len(set(ids)) == 7
+    assert all(id_.isascii() for id_ in ids)
+    assert all((Layout(tmp_path / "data").photos / f"{id_}.png").exists() for id_ in ids)
+
+
+def test_modes_become_rgb(tmp_path: Path) -> None:
+    gray = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Image.fromarray(gray).save(tmp_path / "deep.png")
+    deep = import_photo(tmp_path / "deep.png")
+    assert (deep[0, 0, 0], deep[-1, -1, 0]) == (0, 255)
+    picture(0).convert("CMYK").save(tmp_path / "cmyk.jpg")
+    assert np.abs(import_photo(tmp_path / "cmyk.jpg").astype(int) - np.asarray(picture(0))).mean() < 12
+    clear = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
+    clear.save(tmp_path / "clear.png")
+    assert (import_photo(tmp_path / "clear.png") == 255).all()
+
+
+def test_exif_orientation_is_applied(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture(0).save(tmp_path / "turned.png", exif=exif)
+    assert import_photo(tmp_path / "turned.png").shape == (80, 100, 3)
+
+
+def bad_files() -> dict[str, bytes]:
+    whole = io.BytesIO()
+    picture(0, (300, 300)).save(whole, "JPEG")
+    animation, wide, dot = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    picture(1).save(animation, "WEBP", save_all=True, append_images=[picture(2)])
+    Image.new("RGB", (20000, 10)).save(wide, "PNG")
+    Image.new("RGB", (1, 1)).save(dot, "PNG")
+    return {
+        "cut.jpg": whole.getvalue()[:2000],
+        "empty.png": b"",
+        "text.jpg": b"not a picture",
+        "moving.webp": animation.getvalue(),
+        "wide.png": wide.getvalue(),
+        "dot.png": dot.getvalue(),
+    }
+
+
+def test_bad_files_are_listed_with_their_reason(folder: Path, tmp_path: Path) -> None:
+    for name, data in bad_files().items():
+        (folder / name).write_bytes(data)
+    picture(7).save(folder / "good.png")
+    picture(8).save(folder / "other.png")
+    picture(7).save(folder / "same.png")
+    faces, rejected = run(tmp_path)
+    assert set(faces) == {"good.png", "other.png"}
+    assert rejected == {
+        "cut.jpg": "unreadable",
+        "empty.png": "unreadable",
+        "text.jpg": "unreadable",
+        "moving.webp": "unreadable",
+        "wide.png": "unreadable",
+        "dot.png": "too small",
+        "same.png": "duplicate",
+    }
+    assert set(rejected.values()) <= set(settings.REASONS)
+
+
+def test_too_many_rejected_fails_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+    for name, data in bad_files().items():
+        (folder / name).write_bytes(data)
+    picture(7).save(folder / "good.png")
+    with pytest.raises(UserError, match="6 of 7 photos rejected, at most 10% allowed"):
+        run(tmp_path, max_rejected=0.1)
+    assert not Layout(tmp_path / "data").faces.exists()
+    assert not [p for p in (tmp_path / "data").iterdir() if p.name.startswith(".")]
+
+
+def test_empty_and_missing_folders(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no photos"):
+        run(tmp_path)
+    with pytest.raises(UserError, match="no such folder"):
+        stage.run(replace(PARAMS, photos=str(tmp_path / "nowhere")), tmp_path / "data", 1)
+
+
+def test_noise_has_no_face() -> None:
+    with pytest.raises(Unusable, match="no face"):
+        align(Path("x"), np.full((200, 200, 3), 128, np.uint8), replace(PARAMS, detector="haar"))
+
+
+def test_transform_takes_given_pupils_to_their_places() -> None:
+    matrix = crop_matrix((110.0, 90.0), (150.0, 60.0), PARAMS)
+    points = matrix @ np.array([[110, 150], [90, 60], [1, 1]], float)
+    half = PARAMS.eye_distance * PARAMS.size / 2
+    np.testing.assert_allclose(points[0], [31.5 - half, 31.5 + half])
+    np.testing.assert_allclose(points[1], PARAMS.eye_y * PARAMS.size)
+
+
+def test_real_sketches_follow_their_photos(folder: Path, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        for kind, image in (("photos", picture(ord(name))), ("sketches", picture(ord(name)).convert("L"))):
+            (folder / kind).mkdir(exist_ok=True)
+            image.save(folder / kind / f"{name}.png")
+    (folder / "sketches" / "c.png").unlink()
+    faces, rejected = run(tmp_path, include=("photos/*",), sketches=("photos", "sketches"))
+    layout = Layout(tmp_path / "data")
+    assert rejected == {"photos/c.png": "no sketch"}
+    for face in faces.values():
+        photo = read_photo(layout.photos / f"{face.id}.png")
+        gray = np.asarray(Image.fromarray(photo).convert("L")) / 255
+        assert np.abs(gray - read_gray(layout.artist / f"{face.id}.png")).mean() < 0.02
+
+
+def faces(count: int, source: str = "s{0}/x{1}.png") -> list[Face]:
+    return [Face(f"f{i}", source.format(i // 2, i), str(i), "", "", "none", (1, 0, 0, 0, 1, 0)) for i in range(count)]
+
+
+def test_subjects_are_never_split() -> None:
+    done = assign_splits(faces(40), replace(SPLITS, method="subject", subject=r"^(s\d+)/"))
+    of = {}
+    for face in done:
+        assert of.setdefault(face.subject, face.split) == face.split
+    assert sorted(of.values()).count("test") == 5
+
+
+@pytest.mark.parametrize("count", [2, 3, 100])
+def test_hash_split_has_the_share_and_never_an_empty_side(count: int) -> None:
+    splits = [face.split for face in assign_splits(faces(count), SPLITS)]
+    assert splits.count("test") == max(1, round(0.25 * count))
+    assert "train" in splits
+
+
+def test_folder_split_names_what_it_does_not_know() -> None:
+    with pytest.raises(UserError, match=r"s1/x2\.png"):
+        assign_splits(faces(3), replace(SPLITS, method="folder", folders={"s0": "train"}))
+
+
+def test_ids_are_short_unique_and_ascii() -> None:
+    ids = make_ids(["set/train/photos/1.png", "set/test/photos/1.png", "set/test/photos/1.jpg"])
+    assert ids[0] == "train-1"
+    assert len(set(ids)) == 3
+    assert all(id_.startswith("test-1-") for id_ in ids[1:])
+
+
+def test_jobs_do_not_change_the_bytes(folder: Path, tmp_path: Path) -> None:
+    for i in range(5):
+        picture(i).save(folder / f"{i}.png")
+    params = replace(PARAMS, photos=str(folder))
+    for jobs in (1, 2):
+        stage.run(params, tmp_path / str(jobs), jobs)
+    for path in (tmp_path / "1").rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes()
+
+
+def test_rendered_faces_are_accepted_and_their_eyes_found() -> None:
+    params, errors = replace(PARAMS, detector="haar", size=128), []
+    for index in range(64):
+        face = render_face(256, 1, index)
+        try:
+            found = locate.locate_haar(Path("x"), face.photo, params)
+        except Unusable:
+            continue
+        pairs = zip((found.left, found.right), face.eyes, strict=True)
+        errors.append(max(np.hypot(point[0] - true[0], point[1] - true[1]) for point, true in pairs))
+    assert len(errors) >= 0.95 * 64
+    face_width = 256 * 1.5 / 3.9
+    assert max(errors) < 0.04 * face_width
+
+
+@pytest.mark.skipif(not LONDON.is_dir(), reason="needs ../shared/data/london")
+@pytest.mark.parametrize("detector", ["haar", "yunet"])
+def test_london_faces(detector: Literal["haar", "yunet"], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALI_SKETCH_WEIGHTS", str(LONDON.parents[1] / "weights"))
+    errors, params = [], replace(PARAMS, detector=detector, size=256)
+    for path in sorted(LONDON.glob("*.jpg"))[::5]:
+        photo = import_photo(path)
+        matrix, _ = align(path, photo, params)
+        true = locate.locate_landmarks(path, photo, params)
+        points = np.array([[*true.left, 1], [*true.right, 1]]) @ matrix.T
+        aim = np.array([[127.5 - 0.135 * 256, 0.48 * 256], [127.5 + 0.135 * 256, 0.48 * 256]])
+        errors.append(np.linalg.norm(points - aim, axis=1).max() / 256)
+    assert np.median(errors) < 0.03
+    assert np.percentile(errors, 95) < 0.08
+
+
+def landmarks_run(folder: Path, tmp_path: Path) -> dict[str, str]:
+    return run(tmp_path, detector="landmarks", max_rejected=1.0)[1]
+
+
+def test_faulty_eye_points_are_rejected_by_name(folder: Path, tmp_path: Path) -> None:
+    given = {"a": "20 30\n60 30", "b": "left 30\n60 30", "c": "20 30\n20 30", "d": "1 nan\n9 9"}
+    for name, points in given.items():
+        picture(ord(name)).save(folder / f"{name}.png")
+        (folder / f"{name}.tem").write_text(f"2\n{points}\n")
+    picture(1).save(folder / "e.png")
+    assert landmarks_run(folder, tmp_path) == {
+        "b.png": "no landmarks",
+        "c.png": "too small",
+        "d.png": "too small",
+        "e.png": "no landmarks",
+    }
+
+
+def test_an_eye_table_without_its_columns_is_an_error(folder: Path, tmp_path: Path) -> None:
+    picture(1).save(folder / "a.png")
+    (folder / "eyes.csv").write_text("file,left_x\na.png,3\n")
+    with pytest.raises(UserError, match=r"eyes\.csv: needs the columns file, left_x, left_y, right_x, right_y"):
+        landmarks_run(folder, tmp_path)
+
+
+@pytest.mark.parametrize("subject", ["(", "s", "nowhere(x)"])
+def test_a_bad_subject_pattern_is_an_error(subject: str) -> None:
+    with pytest.raises(UserError, match=r"crop\.splits\.subject"):
+        assign_splits(faces(4), replace(SPLITS, method="subject", subject=subject))
+
+
+def test_linked_folders_and_names_of_any_script(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for i, name in enumerate(("日本.png", "Zoë [1].PNG")):
+        picture(i).save(tmp_path / "elsewhere" / name)
+    (folder / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    found, rejected = run(tmp_path)
+    assert not rejected
+    assert sorted(face.id for face in found.values()) == ["Zoe-1", "u65e5u672c"]
+
+
+def test_unreadable_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(b"no")
+    with pytest.raises(ImageError, match=r"x\.png: unreadable"):
+        import_photo(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(("copies", "spread"), [(-1, 0.2), (1, -0.2)])
+def test_exposures_out_of_range(copies: int, spread: float) -> None:
+    with pytest.raises(UserError, match="at least 0"):
+        ExposureParams(copies, spread)
+
+
+def test_exposures_are_copies_of_the_training_photos_alone(folder: Path, tmp_path: Path) -> None:
+    for i in range(8):
+        for kind in ("photos", "sketches"):
+            (folder / kind).mkdir(exist_ok=True)
+            picture(i).save(folder / kind / f"{i}.png")
+    changes = {"include": ("photos/*",), "sketches": ("photos", "sketches"), "exposures": ExposureParams(2, 0.3)}
+    run(tmp_path, **changes)
+    layout = Layout(tmp_path / "data")
+    faces = {face.id: face for face in read_faces(layout)}
+    copies = {id_: face for id_, face in faces.items() if "_exposure" in id_}
+    assert len(faces) - len(copies) == 8
+    assert len(copies) == 2 * sum(face.split == "train" for face in faces.values() if face.id not in copies)
+    for id_, face in copies.items():
+        own = faces[id_.split("_")[0]]
+        assert (face.split, face.subject, face.source) == ("train", own.subject, own.source)
+        assert id_ == f"{own.id}_exposure{face.exposure}"
+        assert (read_gray(layout.artist / f"{id_}.png") == read_gray(layout.artist / f"{own.id}.png")).all()
+        before, after = (read_photo(layout.photos / f"{name}.png").astype(int) for name in (own.id, id_))
+        order = np.argsort(before.ravel(), kind="stable")
+        assert (np.diff(after.ravel()[order]) >= 0).all()  # one curve for all: nothing but the light differs
+        assert (before != after).any()
+    assert {face.id for face in read_photographed(layout)} == faces.keys() - copies.keys()
+    first = {id_: (layout.photos / f"{id_}.png").read_bytes() for id_ in copies}
+    run(tmp_path, **changes)
+    assert first == {id_: (layout.photos / f"{id_}.png").read_bytes() for id_ in copies}

@@ -1,0 +1,112 @@
+"""Packed data: complete, as on disk, and Canny ⊙ HED as stated."""
+
+import json
+import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.core.dataset import read_split
+from pipeline.core.errors import UserError
+from pipeline.core.image_io import write_gray, write_photo
+from pipeline.core.layout import Layout
+from pipeline.core.manifest import Face, write_faces
+from pipeline.stages import equalize
+from pipeline.stages.pack import PackParams, product, run
+
+PARAMS = PackParams(("xdog",), 0, 2)
+IDS = ("a", "b", "c", "d")
+
+
+def write_data(root: Path, ids: Sequence[str], size: int) -> Path:
+    """All that pack reads, of noise; the last face is the test split."""
+    layout = Layout(root)
+    rng = np.random.default_rng(0)
+    faces = [
+        Face(i, f"{i}.png", f"hash-{i}", i, "test" if i == ids[-1] else "train", "none", (1, 0, 0, 0, 1, 0))
+        for i in ids
+    ]
+    layout.faces.mkdir(parents=True)
+    write_faces(layout.faces, faces, [])
+    for i in ids:
+        write_photo(layout.photos / f"{i}.png", rng.integers(0, 256, (size, size, 3), dtype=np.uint8))
+        folders = [layout.edges("canny"), layout.edges("hed")]
+        folders += [layout.simplified("xdog") / kind for kind in ("clean", "deformed")]
+        for folder in folders:
+            write_gray(folder / f"{i}.png", rng.random((size, size), dtype=np.float32))
+    return root
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_data(tmp_path, IDS, 32)
+
+
+def test_every_layer_of_every_split_is_packed_as_on_disk(data: Path) -> None:
+    run(PARAMS, data, 1)
+    layout = Layout(data)
+    train, test = read_split(layout, "train"), read_split(layout, "test")
+    assert (train.ids, test.ids) == (["a", "b", "c"], ["d"])
+    on_disk = cv2.imread(str(layout.edges("canny") / "b.png"), cv2.IMREAD_GRAYSCALE)
+    np.testing.assert_array_equal(train.layers["canny"][1], on_disk)
+    photo = cv2.imread(str(layout.photos / "d.png"))[..., ::-1]
+    np.testing.assert_array_equal(test.layers["photo"][0], photo)
+    both = train.layers["canny"].astype(float) * train.layers["hed"] / 255
+    assert np.abs(train.layers["product"] - both).max() <= 1
+    index = json.loads((layout.packed / "train" / "index.json").read_text())
+    assert index["sources"]["a"] == "hash-a"
+
+
+def test_changed_pixels_change_the_digest(data: Path) -> None:
+    run(PARAMS, data, 1)
+    before = read_split(Layout(data), "train").digest
+    write_gray(Layout(data).edges("hed") / "a.png", np.zeros((32, 32), np.float32))
+    run(PARAMS, data, 1)
+    assert read_split(Layout(data), "train").digest != before
+
+
+def test_a_missing_layer_is_named_with_the_remedy_and_nothing_is_left(data: Path) -> None:
+    (Layout(data).edges("hed") / "c.png").unlink()
+    with pytest.raises(UserError, match=r"1 faces have no hed .*first c; run: dvc repro edges@hed"):
+        run(PARAMS, data, 1)
+    assert not Layout(data).packed.exists()
+
+
+def test_odd_sizes_and_too_few_faces_are_errors(data: Path) -> None:
+    with pytest.raises(UserError, match=r"3 training faces, at least 9"):
+        run(PackParams(("xdog",), 0, 9), data, 1)
+    write_gray(Layout(data).edges("hed") / "b.png", np.zeros((16, 16), np.float32))
+    with pytest.raises(UserError, match=r"b.png is \(16, 16\), the others \(32, 32\)"):
+        run(PARAMS, data, 1)
+
+
+def test_spread_lines_keep_their_place_and_peak() -> None:
+    canny = np.zeros((128, 128), np.float32)
+    canny[40] = 1
+    hed = np.full_like(canny, 0.5)
+    np.testing.assert_array_equal(product(canny, hed, 0), canny * hed)
+    soft = product(canny, hed, 1.6)
+    np.testing.assert_allclose(soft[40], 0.5, atol=0.01)
+    np.testing.assert_allclose(soft[39], soft[41], atol=1e-6)
+    np.testing.assert_allclose(soft[41] / soft[40], np.exp(-0.5 / 0.8**2), atol=0.02)
+    assert soft[45].max() == 0
+
+
+def peak_bytes(root: Path) -> int:
+    """Of an image stage and of pack, arrays included, files mapped into memory not."""
+    tracemalloc.start()
+    equalize.run(equalize.EqualizeParams("global", 2.0, 4), root, 1)
+    run(PARAMS, root, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_number_of_faces(tmp_path: Path) -> None:
+    few, many = (write_data(tmp_path / str(n), [f"{i:02d}" for i in range(n)], 128) for n in (8, 40))
+    peak_bytes(few)  # whatever is imported late
+    a_photo = 128 * 128 * 3
+    assert peak_bytes(many) < peak_bytes(few) + 2 * a_photo

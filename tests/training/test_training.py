@@ -1,0 +1,496 @@
+"""Training at a tiny size: resuming equals not stopping, plateaus, targets, bad numbers."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline.apps import export
+from pipeline.apps.system import System, load_system, read_system
+from pipeline.core.dataset import Split, read_split
+from pipeline.core.errors import Stopped, UserError
+from pipeline.core.layout import Layout
+from pipeline.evaluation import evaluate
+from pipeline.training import isn, joint, scn
+from pipeline.training.adversarial import (
+    AdversarialParams,
+    DiscriminatorParams,
+    GeneratorParams,
+    NetParams,
+    OptimizerParams,
+)
+from pipeline.training.checkpoint import (
+    CheckpointError,
+    Resume,
+    load_tensors,
+    locked,
+    resume_folder,
+    save_tensors,
+    workspace_lock,
+)
+from pipeline.training.data import Ahead, AugmentParams, Batches
+from pipeline.training.loop import ScheduleParams, plateaued
+from pipeline.training.run import Device, sketch_layers
+
+CPU = Device("cpu", "32-true")
+SIZE = 64
+NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", "resize", "zeros", False), DiscriminatorParams(2, 1))
+OPTIMIZER = OptimizerParams(1e-3, 0.1, (0.0, 0.9), 0.5, 0.0)
+PLAIN = AdversarialParams("lsgan", 0.0, ())
+SCHEDULE = ScheduleParams(6, 0, "calibration", 2, 2, 6)
+STILL = AugmentParams(flip=True, shift_px=8, angle_deg=0, zoom=0)
+SCN = scn.ScnParams(
+    NetParams(GeneratorParams("resnet", 2, 1, 2, "instance", "transposed", "reflect", True), DiscriminatorParams(2, 1)),
+    scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(1.0, 10.0)),
+    OPTIMIZER,
+    SCHEDULE,
+    STILL,
+    ("xdog",),
+    ("deformed",),
+    2,
+    0,
+)
+ISN = isn.IsnParams(
+    NET,
+    isn.IsnLoss(
+        isn.PerceptualParams("random", ("conv1_1", "conv2_1"), ("conv2_2",)),
+        "paper",
+        PLAIN,
+        isn.IsnWeights(1.0, 0.1, 0.1, 200.0, 1.0, 0.0),
+    ),
+    OPTIMIZER,
+    replace(SCHEDULE, plateau_term="l1"),
+    STILL,
+    2,
+    0,
+)
+JOINT = joint.JointParams(
+    OPTIMIZER, replace(SCHEDULE, plateau_term="isn_l1"), STILL, ("xdog",), ("deformed",), 1.0, 2, 0
+)
+
+
+def write_data(folder: Path) -> Path:
+    """Three faces of noise in train and in test, packed."""
+    rng = np.random.default_rng(0)
+    names = ("canny", "hed", "product", "sketch/xdog", "clean/xdog")
+    for split in ("train", "test"):
+        packed = folder / "packed" / split
+        (packed / "sketch").mkdir(parents=True)
+        (packed / "clean").mkdir()
+        np.save(packed / "photo.npy", rng.integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8))
+        for name in names:
+            np.save(packed / f"{name}.npy", rng.integers(0, 256, (3, SIZE, SIZE), dtype=np.uint8))
+        index = {"ids": ["a", "b", "c"], "layers": dict.fromkeys(("photo", *names), split)}
+        (packed / "index.json").write_text(json.dumps(index))
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
+    return write_data(tmp_path / "data")
+
+
+def weights(data: Path, stage: str) -> bytes:
+    return (Layout(data).trained(stage) / "weights.safetensors").read_bytes()
+
+
+def train_all(data: Path) -> None:
+    scn.run(SCN, data, CPU)
+    isn.run(ISN, data, CPU)
+    joint.run(SCN, ISN, JOINT, data, CPU)
+
+
+def test_three_stages_train_and_the_system_runs(data: Path) -> None:
+    train_all(data)
+    for stage in ("scn", "isn", "joint"):
+        rows = (Layout(data).trained(stage) / "history.csv").read_text().splitlines()
+        assert len(rows) == 4
+        assert list((Layout(data).trained(stage) / "samples").glob("*.png"))
+    for stage in ("joint", "apart"):
+        system = load_system(Layout(data), stage, "cpu")
+        sketches = read_split(Layout(data), "test").layers["sketch/xdog"]
+        refined = system.refine(sketches)
+        assert refined.shape == (3, SIZE, SIZE)
+        assert system.photos(refined).shape == (3, SIZE, SIZE, 3)
+
+
+def test_refine_matches_the_training_net(data: Path) -> None:
+    """Polarity and spectral norm survive: inference equals G1 in evaluation mode on strokes = 1."""
+    scn.run(SCN, data, CPU)
+    isn.run(ISN, data, CPU)
+    system = load_system(Layout(data), "apart", "cpu")
+    tensors, _ = load_tensors(Layout(data).trained("scn") / "weights.safetensors")
+    from pipeline.training.adversarial import make_generator
+
+    net = make_generator(SCN.net.generator, (1, 1))
+    net.load_state_dict({k.removeprefix("g/"): v for k, v in tensors.items() if k.startswith("g/")})
+    sketch = read_split(Layout(data), "test").layers["sketch/xdog"]
+    strokes = 1 - torch.from_numpy(np.array(sketch)).float()[:, None] / 255
+    with torch.no_grad():
+        expected = net.eval()(strokes)[:, 0].numpy()
+    np.testing.assert_allclose(system.refine(sketch), expected, atol=3e-4)
+
+
+def test_mirrored_systems_make_the_mirror_image_of_the_mirror_image(data: Path) -> None:
+    scn.run(SCN, data, CPU)
+    isn.run(ISN, data, CPU)
+    plain = load_system(Layout(data), "apart", "cpu")
+    system = replace(plain, mirrored=True)
+    sketches = read_split(Layout(data), "test").layers["sketch/xdog"]
+    turned = np.ascontiguousarray(sketches[:, :, ::-1])
+    refined = system.refine(sketches)
+    np.testing.assert_allclose(refined[:, :, ::-1], system.refine(turned), atol=1e-4)
+    np.testing.assert_allclose(refined, (plain.refine(sketches) + plain.refine(turned)[:, :, ::-1]) / 2, atol=1e-4)
+    assert np.abs(plain.refine(sketches)[:, :, ::-1] - plain.refine(turned)).max() > 1e-3
+    photos = [system.photos(strokes).astype(int) for strokes in (refined, np.ascontiguousarray(refined[:, :, ::-1]))]
+    assert np.abs(photos[0][:, :, ::-1] - photos[1]).max() <= 1
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_evaluate_mirrors_where_its_params_say_so(data: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool) -> None:
+    train_all(data)
+    used = []
+
+    def measured(name: str, split: Split, joint: System, apart: System, *rest: object) -> None:
+        used.append((joint.mirrored, apart.mirrored))
+        raise UserError("enough")
+
+    monkeypatch.setattr(evaluate, "evaluate_split", measured)
+    with pytest.raises(UserError, match="enough"):
+        evaluate.run(evaluate.EvaluateParams(0.5, 2, 2, mirrored), data, "cpu", 1)
+    assert used == [(mirrored, mirrored)]
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_a_killed_run_ends_with_the_same_bytes(data: Path, monkeypatch: pytest.MonkeyPatch, stop: int) -> None:
+    train_all(data)
+    whole = {stage: weights(data, stage) for stage in ("scn", "isn", "joint")}
+    runs = {
+        "scn": (scn.Scn, lambda: scn.run(SCN, data, CPU)),
+        "isn": (isn.Isn, lambda: isn.run(ISN, data, CPU)),
+        "joint": (joint.Joint, lambda: joint.run(SCN, ISN, JOINT, data, CPU)),
+    }
+    for stage, (trainer, run) in runs.items():
+        real, calls = trainer.step, iter(range(100))
+
+        def dying(self, batch, real=real, calls=calls):
+            if next(calls) == stop:
+                raise KeyboardInterrupt
+            return real(self, batch)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(trainer, "step", dying)
+            with pytest.raises(KeyboardInterrupt):
+                run()
+        run()
+        assert weights(data, stage) == whole[stage], stage
+        history = (Layout(data).trained(stage) / "history.csv").read_text()
+        assert len(history.splitlines()) == 4
+
+
+def test_changed_params_start_afresh(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(scn.Scn, "step", lambda self, batch: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            scn.run(SCN, data, CPU)
+    scn.run(replace(SCN, seed=1), data, CPU)
+    assert "going on" not in capsys.readouterr().err
+
+
+def test_a_term_that_is_not_finite_stops_the_run_by_name(data: Path) -> None:
+    bad = replace(ISN, optimizer=replace(OPTIMIZER, lr=1e30))
+    with pytest.raises(UserError, match="not finite"):
+        isn.run(bad, data, CPU)
+
+
+def test_after_a_term_that_is_not_finite_the_last_good_state_stays(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Step 5 turns a weight into NaN; the state of step 4 is kept and the run ends as if nothing had been."""
+    scn.run(SCN, data, CPU)
+    whole, real, calls = weights(data, "scn"), scn.Scn.step, iter(range(100))
+
+    def spoiling(self, batch):
+        terms = real(self, batch)
+        if next(calls) == 4:
+            with torch.no_grad():
+                next(self.gan.generator.parameters()).mul_(torch.nan)
+        return terms
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scn.Scn, "step", spoiling)
+        with pytest.raises(UserError, match=r"(g/|adversarial|calibration).* not finite"):
+            scn.run(SCN, data, CPU)
+    scn.run(SCN, data, CPU)
+    assert "going on from step 4" in capsys.readouterr().err
+    assert weights(data, "scn") == whole
+
+
+def test_a_state_from_elsewhere_goes_on_and_says_so(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    real, calls = scn.Scn.step, iter(range(100))
+
+    def dying(self, batch):
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return real(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scn.Scn, "step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            scn.run(SCN, data, Device("cpu", "bf16-mixed"))
+    scn.run(SCN, data, CPU)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "going on from step 4, saved on cpu, bf16-mixed, processes: 1: not to the same bytes" in said
+
+
+def test_two_runs_in_one_workspace_are_told(data: Path) -> None:
+    """Another run than this one: other params, same folder."""
+    lock = workspace_lock(Layout(data).trained("scn"))
+    with locked(lock, "x"), pytest.raises(UserError, match="another run trains into this folder"):
+        scn.run(SCN, data, CPU)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(data: Path) -> None:
+    with pytest.raises(UserError, match="batch of 3"):
+        Batches(read_split(Layout(data), "train"), (), 3, STILL, 0, part=(0, 2))
+
+
+def test_parts_of_a_batch_make_the_whole(data: Path) -> None:
+    split, augment = read_split(Layout(data), "train"), AugmentParams(True, 8, 10, 0.1)
+    whole = Batches(split, ("sketch/xdog",), 4, augment, 7)(2)
+    parts = [Batches(split, ("sketch/xdog",), 4, augment, 7, part=(i, 2))(2) for i in range(2)]
+    for key, value in whole.items():
+        assert torch.equal(torch.stack([part[key] for part in parts], 1).flatten(0, 1), value), key
+
+
+def test_batches_made_ahead_are_the_same(data: Path) -> None:
+    made = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 7)
+    with Ahead(made, 3) as ahead:
+        for step in (0, 1, 2, 9, 10):
+            assert torch.equal(ahead(step)["photo"], made(step)["photo"])
+
+
+def test_moving_average_is_what_is_handed_on(data: Path) -> None:
+    """With a decay of 0.5: half of what was, half of what is, after every step; the first steps weigh more."""
+    fabric = CPU.fabric()
+    trainer = scn.Scn(fabric, replace(SCN, optimizer=replace(OPTIMIZER, ema=0.5)))
+    expected = [p.clone() for p in trainer.gan.generator.parameters()]
+    batches = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 0)
+    for step in range(3):
+        trainer.step(batches(step))
+        decay = min(0.5, (2 + step) / (11 + step))
+        new = trainer.gan.generator.parameters()
+        expected = [decay * a + (1 - decay) * b.detach() for a, b in zip(expected, new, strict=True)]
+    kept = trainer.weights()
+    for (name, _), value in zip(trainer.gan.generator.named_parameters(), expected, strict=True):
+        torch.testing.assert_close(kept[f"g/{name}"], value)
+
+
+@pytest.mark.parametrize(
+    "adversarial",
+    [
+        AdversarialParams("hinge", 0.0, ()),
+        AdversarialParams("lsgan", 10.0, ()),
+        AdversarialParams("lsgan", 0.0, ("color", "translation", "cutout")),
+    ],
+)
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_options_of_d_train(data: Path, adversarial: AdversarialParams, precision: str) -> None:
+    net = replace(ISN.net, discriminator=DiscriminatorParams(2, 2))
+    isn.run(replace(ISN, net=net, loss=replace(ISN.loss, adversarial=adversarial)), data, Device("cpu", precision))
+    assert Layout(data).trained("isn").exists()
+
+
+class OnePixel(nn.Module):
+    """A D that is three times the first pixel, everywhere."""
+
+    def forward(self, images: Tensor) -> list[list[Tensor]]:
+        return [[3 * images[:, :1, :1, :1].expand(-1, 5, 4, 4)]]
+
+
+def test_r1_is_the_squared_slope_of_d() -> None:
+    """On a D that is linear in one pixel the penalty is known."""
+    trainer = scn.Scn(CPU.fabric(), SCN)
+    trainer.gan.discriminator = OnePixel()  # type: ignore[assignment]
+    assert trainer.gan._gradient_penalty(torch.rand(2, 1, 8, 8)).item() == pytest.approx(9)
+
+
+def test_the_photo_teaches_the_scn_as_much_as_asked(data: Path) -> None:
+    """The photo's losses alone: their gradient in G1 is as large as its weight, and G1 keeps its weights at 0."""
+    fabric, weights_of = CPU.fabric(), scn.ScnWeights(0.0, 0.0)
+    batch = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 0)(0)
+    slopes = []
+    for weight in (1.0, 3.0, 0.0):
+        torch.manual_seed(0)
+        alone = replace(SCN, loss=replace(SCN.loss, weights=weights_of))
+        trainer = joint.Joint(fabric, alone, ISN, replace(JOINT, isn_to_scn=weight))
+        before = {name: value.clone() for name, value in trainer.scn.gan.generator.named_parameters()}
+        trainer.step(batch)
+        moved = [not torch.equal(before[n], p) for n, p in trainer.scn.gan.generator.named_parameters()]
+        assert any(moved) is bool(weight)
+        grads = [p.grad for p in trainer.scn.gan.generator.parameters()]
+        slopes.append(torch.cat([g.flatten() for g in grads if g is not None]))
+    assert slopes[0].norm() > 0
+    assert slopes[2].norm() == 0
+    assert (slopes[1] - 3 * slopes[0]).norm() < 1e-3 * slopes[1].norm()  # as a whole: biases before a norm have none
+
+
+def test_terms_are_those_with_a_weight_and_their_sum_is_the_loss(data: Path) -> None:
+    batch = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 0)(0)
+    weights = isn.IsnWeights(l1=2.0, adversarial=0.0, perceptual=0.0, style=0.0, tv=0.0, ssim=3.0)
+    trainer = isn.Isn(CPU.fabric(), replace(ISN, loss=replace(ISN.loss, weights=weights)))
+    photo = trainer.gan.g(batch["product"])
+    terms = trainer.terms(photo, batch)
+    assert terms.keys() == {"l1", "ssim"}
+    expected = 2 * photo.l1(batch["photo"], photo) + 3 * photo.dissimilarity(batch["photo"], photo)
+    torch.testing.assert_close(trainer.total(terms), expected)
+
+
+def test_kinds_and_styles_name_layers() -> None:
+    both = replace(SCN, styles=("xdog", "artist"), drawn=("deformed", "simplified"))
+    assert sketch_layers(both) == ("sketch/xdog", "sketch/artist", "clean/xdog", "sketch/artist")
+    assert sketch_layers(None) == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "able", "chosen"),
+    [
+        ("auto", {"avx512_bf16": True}, "bf16-mixed"),
+        ("auto", {"avx512_f": True, "avx512_bf16": False}, "32-true"),
+        ("32-true", {"amx_bf16": True}, "32-true"),
+    ],
+)
+def test_a_cpu_computes_in_bf16_where_it_can(
+    asked: str, able: dict[str, bool], chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    assert Device("cpu", asked).chosen_precision() == chosen
+
+
+def test_sigterm_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+    import signal
+
+    real = scn.Scn.step
+
+    def asked(self, batch):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return real(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scn.Scn, "step", asked)
+        with pytest.raises(Stopped, match="stopped at step 1 of 6"):
+            scn.run(SCN, data, CPU)
+    scn.run(SCN, data, CPU)
+    stopped = weights(data, "scn")
+    scn.run(SCN, data, CPU)
+    assert weights(data, "scn") == stopped
+
+
+def test_batches_are_a_function_of_seed_and_step(data: Path) -> None:
+    split = read_split(Layout(data), "train")
+    one, two = (Batches(split, ("sketch/xdog",), 3, STILL, 7) for _ in range(2))
+    for key, value in one(5).items():
+        assert torch.equal(value, two(5)[key])
+        assert value.min() >= 0
+        assert value.max() <= 1
+    assert not torch.equal(one(5)["photo"], one(6)["photo"])
+    still = Batches(split, ("sketch/xdog",), 3, AugmentParams(False, 0, 0, 0), 7)(0)
+    seen = {tuple(image.flatten()[:9].tolist()) for image in still["photo"]}
+    assert len(seen) == 3, "every face once before any twice"
+
+
+def test_layers_of_a_face_move_together(data: Path) -> None:
+    split = read_split(Layout(data), "train")
+    layers = dict(split.layers) | {"canny": split.layers["hed"], "sketch/xdog": 255 - np.array(split.layers["hed"])}
+    batch = Batches(replace(split, layers=layers), ("sketch/xdog",), 4, AugmentParams(True, 40, 0, 0), 0)(3)
+    assert torch.equal(batch["canny"], batch["hed"])
+    torch.testing.assert_close(batch["sketch"], batch["hed"])
+
+
+def test_unpacked_style_is_named(data: Path) -> None:
+    with pytest.raises(UserError, match="fdog"):
+        Batches(read_split(Layout(data), "train"), ("sketch/fdog",), 1, STILL, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([5, 4, 3, 2, 1, 0.5, 0.4, 0.3], False),
+        ([5, 4, 3, 3, 3, 3, 3, 3, 3], True),
+        ([5, 4, 3, 3.2, 2.9, 3.1, 2.8, 3.0, 2.5], False),
+        ([1, 2, 3, 4, 5], True),
+        ([5, 4], False),
+    ],
+)
+def test_plateau(values: list[float], expected: bool) -> None:
+    schedule = ScheduleParams(1000, 40, "l1", 10, 10, 10)
+    assert plateaued([{"step": 10.0 * i, "l1": float(v)} for i, v in enumerate(values)], schedule) is expected
+    assert not plateaued([{"l1": 1.0}] * 50, replace(schedule, plateau_patience_steps=0))
+    with pytest.raises(UserError, match=r"no term 'l2'.*'l1'"):
+        plateaued([{"step": 10.0, "l1": 1.0}], replace(schedule, plateau_term="l2"))
+
+
+def test_weights_file_cut_short_or_missing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_tensors(path, {"a": torch.ones(100)}, {"x": 1})
+    assert load_tensors(path)[1] == {"x": 1}
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(CheckpointError, match="not whole"):
+        load_tensors(path)
+    with pytest.raises(CheckpointError, match="missing"):
+        load_tensors(tmp_path / "none")
+
+
+def test_state_survives_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resume = Resume(tmp_path)
+    resume.save({"a": torch.ones(3)}, {"step": 1})
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fdopen", full)
+    with pytest.raises(UserError, match=r"No space.*the state saved before stays"):
+        resume.save({"a": torch.zeros(3)}, {"step": 2})
+    monkeypatch.undo()
+    tensors, about = resume.load()
+    assert about == {"step": 1, "made_on": ""}
+    assert torch.equal(tensors["a"], torch.ones(3))
+    assert [path.name for path in tmp_path.iterdir()] == ["state.safetensors"]
+
+
+def test_two_runs_of_the_same_training_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path))
+    with resume_folder("k"), pytest.raises(UserError, match="another process"), resume_folder("k"):
+        pass
+
+
+def test_export_keeps_both_generators_in_half_precision_and_says_what_they_are(data: Path, tmp_path: Path) -> None:
+    train_all(data)
+    scores = {"test": {"joint": {"all": {"psnr": 20.0}}}, "not_computed": {}}
+    (data / "evaluation").mkdir()
+    (data / "evaluation" / "metrics.json").write_text(json.dumps(scores))
+    export.run(data, tmp_path / "mine.safetensors")
+    tensors, _ = load_tensors(tmp_path / "mine.safetensors")
+    assert {key.split("/")[1] for key in tensors} == {"g"}
+    assert all(value.dtype == torch.half for value in tensors.values() if value.is_floating_point())
+    card = json.loads((tmp_path / "mine.json").read_text())
+    assert card["metrics"] == {"test": {"all": {"psnr": 20.0}}}
+    assert card["data"]["faces"] == 3
+    whole, small = (
+        load_system(Layout(data), "joint", "cpu"),
+        read_system(tmp_path / "mine.safetensors", torch.device("cpu")),
+    )
+    sketches = read_split(Layout(data), "test").layers["sketch/xdog"]
+    np.testing.assert_allclose(small.refine(sketches), whole.refine(sketches), atol=5e-3)
+    with pytest.raises(UserError, match=r"name a \.safetensors file"):
+        export.run(data, tmp_path / "mine.pt")

@@ -1,0 +1,161 @@
+"""The nets that ship, as the stages use them: what they draw of pictures whose answer is known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from pipeline.apps import generate
+from pipeline.apps.system import read_system
+from pipeline.core.layout import Layout
+from pipeline.core.params import CHECKOUT, load
+from pipeline.core.polarity import Gray, Photo, Sketch
+from pipeline.drawing.rasterize import render
+from pipeline.drawing.rough import PEN_PX, lines
+from pipeline.evaluation.metrics.edges import edge_scores
+from pipeline.helpers.line_cleaner.evaluate import centrelines
+from pipeline.helpers.line_cleaner.train import random_curves
+from pipeline.stages import simplify
+from pipeline.stages.hed import HedParams, holistic
+from pipeline.styles.photosketch import PhotosketchParams, photosketch
+from pipeline.styles.xdog import XdogParams, xdog
+from pipeline.weights import loaders, registry
+
+OWN = ("edges", "contours", "simplifier")
+
+
+def disc(size: int) -> Photo:
+    """A dark disc on light ground."""
+    photo = np.full((size, size, 3), 210, np.uint8)
+    return cv2.circle(photo, (size // 2, size // 2), size * 70 // 256, (60, 70, 80), -1, cv2.LINE_AA).astype(np.uint8)
+
+
+def from_circle(size: int) -> np.ndarray:
+    ys, xs = np.mgrid[:size, :size]
+    return np.abs(np.hypot(xs - size // 2, ys - size // 2) - size * 70 / 256) * 256 / size
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_they_are_here_small_and_have_a_card(name: str) -> None:
+    path = registry.weight_file(name)
+    assert path.parent.resolve() == (CHECKOUT / "data" / "weights").resolve()
+    assert path.stat().st_size < 4e6
+    assert f"## {name}.safetensors" in (path.parent / "README.md").read_text()
+    assert loaders.identify(path) == name
+
+
+@pytest.mark.parametrize("size", [128, 256, 700])
+def test_edges_of_a_disc_are_its_outline(size: int) -> None:
+    drawn = holistic(disc(size), HedParams("own", 0.1, 2.0))
+    off = from_circle(size)
+    assert drawn[off < 1].min() > 0.6
+    assert drawn[off > 20].mean() < 0.05
+
+
+@pytest.mark.parametrize("size", [128, 256, 700])
+def test_the_contour_of_a_disc_is_a_ring_of_ink_on_white_paper(size: int) -> None:
+    drawn = photosketch(disc(size), replace(load(PhotosketchParams, "styles.photosketch"), method="own"))
+    off = from_circle(size)
+    assert drawn[off > 12].mean() > 0.95
+    near = np.where(off < 6, drawn, 1)
+    assert np.mean([near[row].min() < 0.5 for row in range(size // 3, size * 2 // 3)]) > 0.8
+
+
+def wavy(rng: np.random.Generator, repeats: int, jitter: float) -> tuple[Sketch, np.ndarray]:
+    """A wavy line drawn again and again on gray paper in uneven light, and where it runs."""
+    x = np.linspace(30, 225, 60)
+    y = 128 + 50 * np.sin(x / 40)
+    paper = np.linspace(0.95, 0.75, 256, dtype=np.float32)[None].repeat(256, 0)
+    ink = np.full((256, 256), 255, np.uint8)
+    for _ in range(repeats):
+        shifted = np.stack([x, y + rng.normal(0, jitter)], 1)
+        cv2.polylines(ink, [np.round(shifted * 16).astype(np.int32)], False, 60, 2, cv2.LINE_AA, 4)
+    truth = np.zeros((256, 256), np.uint8)
+    cv2.polylines(truth, [np.round(np.stack([x, y], 1)).astype(np.int32)], False, 1)
+    return paper * (ink / np.float32(255)), truth > 0
+
+
+@pytest.mark.parametrize("repeats", [1, 5])
+def test_a_line_drawn_again_and_again_becomes_one(repeats: int) -> None:
+    sketch, truth = wavy(np.random.default_rng(0), repeats, 1.5)
+    params = replace(load(simplify.SimplifyParams, "simplify"), method="own")
+    drawn = render(simplify.simplify(sketch, params), sketch.shape)
+    thin = cv2.ximgproc.thinning(((drawn < 0.5) * 255).astype(np.uint8)) > 0  # type: ignore[attr-defined]
+    scores = edge_scores(thin, truth, 3)
+    assert min(scores["precision"], scores["recall"]) > 0.9
+
+
+def hair(rng: np.random.Generator) -> Gray:
+    """A disc of dark strands, as XDoG draws in dots and short lines."""
+    strands = cv2.GaussianBlur(rng.standard_normal((256, 256)).astype(np.float32), (0, 0), 1.0, sigmaY=6.0)
+    ys, xs = np.mgrid[:256, :256]
+    inside = np.hypot(xs - 128, ys - 128) < 90
+    return np.where(inside, 0.35 + 0.05 * strands / strands.std(), 0.82).astype(np.float32)
+
+
+def test_hair_that_a_style_draws_is_no_dirt() -> None:
+    raw = xdog(hair(np.random.default_rng(0)), load(XdogParams, "styles.xdog"))
+    params = load(simplify.SimplifyParams, "simplify")
+    own, classical = (
+        centrelines(simplify.simplify(raw, replace(params, method=method)), raw.shape)  # type: ignore[arg-type]
+        for method in ("own", "classical")
+    )
+    scores = edge_scores(own, classical, 2)
+    assert min(scores["precision"], scores["recall"]) > 0.88
+
+
+def test_clean_lines_stay_as_they_are() -> None:
+    strokes = random_curves(np.random.default_rng(3))
+    params = replace(load(simplify.SimplifyParams, "simplify"), method="own")
+    found = simplify.simplify(lines(strokes, (256, 256), PEN_PX), params)
+    scores = edge_scores(centrelines(found, (256, 256)), centrelines(strokes, (256, 256)), 2)
+    assert min(scores["precision"], scores["recall"]) > 0.97
+
+
+def test_the_same_picture_gives_the_same_bytes() -> None:
+    photo = disc(200)
+    params = HedParams("own", 0.1, 2.0)
+    first = holistic(photo, params)
+    loaders.runner.cache_clear()
+    assert holistic(photo, params).tobytes() == first.tobytes()
+
+
+def drawn_face() -> Sketch:
+    """Head, hair line, brows, eyes, nose and mouth by a few strokes, (256, 256), 1 = paper."""
+    sketch = np.full((256, 256), 255, np.uint8)
+    cv2.ellipse(sketch, (128, 130), (62, 84), 0, 0, 360, 0, 2, cv2.LINE_AA)
+    cv2.ellipse(sketch, (128, 118), (74, 92), 0, 150, 390, 0, 2, cv2.LINE_AA)
+    cv2.ellipse(sketch, (128, 112), (56, 40), 0, 190, 350, 0, 2, cv2.LINE_AA)
+    for x in (100, 156):
+        cv2.ellipse(sketch, (x, 122), (12, 6), 0, 0, 360, 0, 2, cv2.LINE_AA)
+        cv2.ellipse(sketch, (x, 110), (16, 5), 0, 190, 350, 0, 2, cv2.LINE_AA)
+    cv2.ellipse(sketch, (128, 152), (10, 5), 0, 0, 180, 0, 2, cv2.LINE_AA)
+    cv2.ellipse(sketch, (128, 180), (20, 6), 0, 0, 180, 0, 2, cv2.LINE_AA)
+    cv2.line(sketch, (108, 180), (148, 180), 0, 2, cv2.LINE_AA)
+    return sketch.astype(np.float32) / 255
+
+
+@pytest.mark.parametrize(("name", "megabytes"), [("cali-sketch-faces", 12), ("cali-sketch-lite", 8)])
+def test_the_shipped_systems_make_a_face_of_a_drawing(tmp_path: Path, name: str, megabytes: int) -> None:
+    used = generate.default_weights(Layout(tmp_path)).parent / f"{name}.safetensors"
+    assert used.stat().st_size < megabytes * 1e6
+    assert f"## {name}" in (used.parent / "README.md").read_text()
+    drawing = drawn_face()
+    refined, photo = read_system(used, torch.device("cpu")).photo((drawing * 255).astype(np.uint8))
+    scores = edge_scores(refined > 0.5, drawing < 0.5, 4)
+    assert min(scores["precision"], scores["recall"]) > 0.6
+    red, _, blue = np.moveaxis(photo.astype(float), 2, 0)
+    skin, ground, hair = np.s_[140:170, 90:110], np.s_[100:140, 4:30], np.s_[36:60, 110:146]
+    assert (red - blue)[skin].mean() > 15
+    assert (red - blue)[ground].mean() < 0
+    assert photo[hair].mean() < photo[skin].mean() - 40
+
+
+def test_what_was_trained_here_comes_before_what_ships(tmp_path: Path) -> None:
+    own = Layout(tmp_path).trained("joint") / "weights.safetensors"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert generate.default_weights(Layout(tmp_path)) == own
