@@ -29,7 +29,8 @@ from models.losses import adversarial, strokes
 from models.perceptual import FULL_WIDTHS, Vgg19
 from pipeline.core.dataset import read_split
 from pipeline.core.layout import Layout
-from pipeline.core.params import CHECKOUT, load
+from pipeline.core.params import load
+from pipeline.core.workspace import SHIPPED
 from pipeline.training.adversarial import Gan, make_generator
 from pipeline.training.data import Ahead, Batch, Batches, readers
 from pipeline.training.isn import IsnParams
@@ -52,7 +53,7 @@ class Setting:
 
 
 def setting(width: int) -> Setting:
-    params = CHECKOUT / "params.yaml"
+    params = SHIPPED / "params.yaml"
     scn, isn = load(ScnParams, "train_scn", params), load(IsnParams, "train_isn", params)
     scn, isn = _wide(scn, width), _wide(isn, width)
     chosen = replace(isn.loss.perceptual, layers=LAYERS, style_layers=STYLE)

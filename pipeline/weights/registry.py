@@ -9,7 +9,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import UserError
-from pipeline.core.params import CHECKOUT
+from pipeline.core.workspace import SHIPPED
 
 if TYPE_CHECKING:  # torch is imported where tensors are read: stages that only name files start without it
     from torch import Tensor, nn
@@ -201,7 +201,7 @@ WEIGHTS = {
 def folders() -> list[Path]:
     """Where weight files are looked for, in order."""
     own = os.environ.get("CALI_SKETCH_WEIGHTS")
-    return [*([Path(own)] if own else []), Path("data/weights"), CHECKOUT / "data" / "weights"]
+    return [*([Path(own)] if own else []), Path("data/weights"), SHIPPED / "data" / "weights"]
 
 
 def find(name: str) -> Path | None:

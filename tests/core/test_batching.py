@@ -12,7 +12,8 @@ from pipeline.core.image_io import read_gray, write_photo
 from pipeline.core.layout import Layout
 from pipeline.core.manifest import Face, write_faces
 from pipeline.core.parallel import map_images
-from pipeline.core.params import CHECKOUT, load
+from pipeline.core.params import load
+from pipeline.core.workspace import SHIPPED
 from pipeline.stages import hed
 from pipeline.stages.demo import renderer
 from pipeline.weights import loaders
@@ -97,7 +98,7 @@ def test_map_images_works_in_groups() -> None:
 
 def test_a_stage_draws_the_same_with_a_gpu_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run on the CPU, but grouped as on a GPU."""
-    params = load(hed.HedParams, "edges.hed", CHECKOUT / "params.yaml")
+    params = load(hed.HedParams, "edges.hed", SHIPPED / "params.yaml")
     layout = Layout(tmp_path)
     for i in range(3):
         write_photo(layout.equalized / f"f{i}.png", renderer.render_face(96, 1, i).photo)

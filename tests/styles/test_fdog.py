@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.params import CHECKOUT, ParamsError, load
+from pipeline.core.params import ParamsError, load
+from pipeline.core.workspace import SHIPPED
 from pipeline.styles.fdog import FdogParams, fdog, tangent_flow
 
-PARAMS = load(FdogParams, "styles.fdog", CHECKOUT / "params.yaml")
+PARAMS = load(FdogParams, "styles.fdog", SHIPPED / "params.yaml")
 
 
 def literal_flow(gray: np.ndarray, radius: int, iterations: int) -> np.ndarray:

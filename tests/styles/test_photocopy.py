@@ -5,10 +5,11 @@ from math import exp, log, sqrt
 import numpy as np
 import pytest
 
-from pipeline.core.params import CHECKOUT, ParamsError, load
+from pipeline.core.params import ParamsError, load
+from pipeline.core.workspace import SHIPPED
 from pipeline.styles.photocopy import PhotocopyParams, gimp_sigma, lightness, photocopy
 
-PARAMS = load(PhotocopyParams, "styles.photocopy", CHECKOUT / "params.yaml")
+PARAMS = load(PhotocopyParams, "styles.photocopy", SHIPPED / "params.yaml")
 
 
 def direct_blur(image: np.ndarray, sigma: float) -> np.ndarray:

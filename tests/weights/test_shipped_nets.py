@@ -11,8 +11,9 @@ import torch
 from pipeline.apps import generate
 from pipeline.apps.system import read_system
 from pipeline.core.layout import Layout
-from pipeline.core.params import CHECKOUT, load
+from pipeline.core.params import load
 from pipeline.core.polarity import Gray, Photo, Sketch
+from pipeline.core.workspace import SHIPPED
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.rough import PEN_PX, lines
 from pipeline.evaluation.metrics.edges import edge_scores
@@ -41,7 +42,7 @@ def from_circle(size: int) -> np.ndarray:
 @pytest.mark.parametrize("name", OWN)
 def test_they_are_here_small_and_have_a_card(name: str) -> None:
     path = registry.weight_file(name)
-    assert path.parent.resolve() == (CHECKOUT / "data" / "weights").resolve()
+    assert path.parent.resolve() == (SHIPPED / "data" / "weights").resolve()
     assert path.stat().st_size < 4e6
     assert f"## {name}.safetensors" in (path.parent / "README.md").read_text()
     assert loaders.identify(path) == name
