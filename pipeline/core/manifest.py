@@ -9,6 +9,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
 from pipeline.core.layout import Layout
 
+TRAIN, VAL, TEST = "train", "val", "test"  # further names are further test sets
+
 
 @dataclass(frozen=True)
 class Face:
@@ -18,7 +20,7 @@ class Face:
     source: str  # relative to the photo folder
     sha256: str  # of the source file
     subject: str  # never in two splits
-    split: str  # "train", "test" or a further named test set
+    split: str  # TRAIN, VAL, TEST or a further named test set
     alignment: str  # how the eyes were found: "given", "detected", "box" or "none"
     transform: tuple[float, float, float, float, float, float]  # source px -> crop px, rows of the 2x3 matrix
     exposure: int = 0  # 0: as photographed; else the number of a copy of a training photo under another exposure

@@ -16,13 +16,11 @@ from pipeline.core.manifest import Face, read_faces, read_photographed, read_rej
 from pipeline.stages.crop import locate, settings, stage
 from pipeline.stages.crop.align import align, crop_matrix
 from pipeline.stages.crop.exposures import ExposureParams
-from pipeline.stages.crop.ids import make_ids
 from pipeline.stages.crop.settings import CropParams, SplitParams, Unusable
-from pipeline.stages.crop.splits import assign_splits
 from pipeline.stages.demo.renderer import render_face
 
 LONDON = Path(__file__).parents[3] / "shared" / "data" / "london"
-SPLITS = SplitParams("hash", {}, {}, "", 0.25)
+SPLITS = SplitParams("hash", {}, {}, "", 0.0, 0.0)
 PARAMS = CropParams("", ("**/*",), None, "aligned", 64, 0.48, 0.27, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS)
 
 
@@ -158,37 +156,6 @@ def test_real_sketches_follow_their_photos(folder: Path, tmp_path: Path) -> None
         assert np.abs(gray - read_gray(layout.artist / f"{face.id}.png")).mean() < 0.02
 
 
-def faces(count: int, source: str = "s{0}/x{1}.png") -> list[Face]:
-    return [Face(f"f{i}", source.format(i // 2, i), str(i), "", "", "none", (1, 0, 0, 0, 1, 0)) for i in range(count)]
-
-
-def test_subjects_are_never_split() -> None:
-    done = assign_splits(faces(40), replace(SPLITS, method="subject", subject=r"^(s\d+)/"))
-    of = {}
-    for face in done:
-        assert of.setdefault(face.subject, face.split) == face.split
-    assert sorted(of.values()).count("test") == 5
-
-
-@pytest.mark.parametrize("count", [2, 3, 100])
-def test_hash_split_has_the_share_and_never_an_empty_side(count: int) -> None:
-    splits = [face.split for face in assign_splits(faces(count), SPLITS)]
-    assert splits.count("test") == max(1, round(0.25 * count))
-    assert "train" in splits
-
-
-def test_folder_split_names_what_it_does_not_know() -> None:
-    with pytest.raises(UserError, match=r"s1/x2\.png"):
-        assign_splits(faces(3), replace(SPLITS, method="folder", folders={"s0": "train"}))
-
-
-def test_ids_are_short_unique_and_ascii() -> None:
-    ids = make_ids(["set/train/photos/1.png", "set/test/photos/1.png", "set/test/photos/1.jpg"])
-    assert ids[0] == "train-1"
-    assert len(set(ids)) == 3
-    assert all(id_.startswith("test-1-") for id_ in ids[1:])
-
-
 def test_jobs_do_not_change_the_bytes(folder: Path, tmp_path: Path) -> None:
     for i in range(5):
         picture(i).save(folder / f"{i}.png")
@@ -255,12 +222,6 @@ def test_an_eye_table_without_its_columns_is_an_error(folder: Path, tmp_path: Pa
         landmarks_run(folder, tmp_path)
 
 
-@pytest.mark.parametrize("subject", ["(", "s", "nowhere(x)"])
-def test_a_bad_subject_pattern_is_an_error(subject: str) -> None:
-    with pytest.raises(UserError, match=r"crop\.splits\.subject"):
-        assign_splits(faces(4), replace(SPLITS, method="subject", subject=subject))
-
-
 def test_linked_folders_and_names_of_any_script(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     for i, name in enumerate(("日本.png", "Zoë [1].PNG")):
@@ -268,7 +229,7 @@ def test_linked_folders_and_names_of_any_script(folder: Path, tmp_path: Path) ->
     (folder / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     found, rejected = run(tmp_path)
     assert not rejected
-    assert sorted(face.id for face in found.values()) == ["Zoe-1", "u65e5u672c"]
+    assert sorted(face.id[:-11] for face in found.values()) == ["linked--Zoe-1", "linked--u65e5u672c"]
 
 
 def test_unreadable_names_the_file(tmp_path: Path) -> None:
@@ -288,12 +249,19 @@ def test_exposures_are_copies_of_the_training_photos_alone(folder: Path, tmp_pat
         for kind in ("photos", "sketches"):
             (folder / kind).mkdir(exist_ok=True)
             picture(i).save(folder / kind / f"{i}.png")
-    changes = {"include": ("photos/*",), "sketches": ("photos", "sketches"), "exposures": ExposureParams(2, 0.3)}
+    splits = replace(SPLITS, test_share=0.3)
+    changes = {
+        "include": ("photos/*",),
+        "sketches": ("photos", "sketches"),
+        "exposures": ExposureParams(2, 0.3),
+        "splits": splits,
+    }
     run(tmp_path, **changes)
     layout = Layout(tmp_path / "data")
     faces = {face.id: face for face in read_faces(layout)}
     copies = {id_: face for id_, face in faces.items() if "_exposure" in id_}
     assert len(faces) - len(copies) == 8
+    assert {face.split for face in faces.values()} == {"train", "test"}
     assert len(copies) == 2 * sum(face.split == "train" for face in faces.values() if face.id not in copies)
     for id_, face in copies.items():
         own = faces[id_.split("_")[0]]

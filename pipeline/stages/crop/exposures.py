@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.core.image_io import read_photo, write_photo
 from pipeline.core.light import toned
-from pipeline.core.manifest import Face
+from pipeline.core.manifest import TRAIN, Face
 from pipeline.core.parallel import map_images
 from pipeline.core.params import require
 
@@ -27,7 +27,7 @@ class ExposureParams:
 
 def exposed(faces: list[Face], params: ExposureParams, folder: Path, jobs: int) -> list[Face]:
     """The copies of the training faces, written into photos/ and sketches/ of `folder` beside what they are made of."""
-    tasks = [(face, copy) for face in faces if face.split == "train" for copy in range(1, params.copies + 1)]
+    tasks = [(face, copy) for face in faces if face.split == TRAIN for copy in range(1, params.copies + 1)]
     return map_images(partial(_expose, params, folder), tasks, jobs, "crop: exposures") if tasks else []
 
 

@@ -1,24 +1,31 @@
-"""One id per photo, from its path."""
+"""One id per photo, from its own path and nothing else."""
 
 import hashlib
+import os
 import re
 import unicodedata
-from collections import Counter
-from pathlib import Path
+
+MAX_BYTES = 100  # ours: leaves room for what later stages append; file systems allow 255
+PLAIN = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)*(/[a-z0-9_]+(-[a-z0-9_]+)*)*\.png")
+TAKEN = re.compile(r"(-[0-9a-f]{10}|_exposure\d+)$")  # endings that mean something else
 
 
-def make_ids(sources: list[str]) -> list[str]:
-    """Short ASCII names, unique, from relative paths: folders that all share are left out."""
-    parts = [Path(source).with_suffix("").parts for source in sources]
-    depth = max(map(len, parts))
-    telling = [i for i in range(depth) if len({part[i] for part in parts if len(part) > i + 1}) > 1]
-    slugs = [_slug("-".join([part[i] for i in telling if i < len(part) - 1] + [part[-1]])) for part in parts]
-    counts = Counter(slug.lower() for slug in slugs)
-    marks = [hashlib.sha256(source.encode()).hexdigest()[:6] for source in sources]
-    return [slug if counts[slug.lower()] == 1 else f"{slug}-{mark}" for slug, mark in zip(slugs, marks, strict=True)]
+def make_id(source: str) -> str:
+    """Relative path -> short ASCII name: `a/b.png` -> `a--b`; what is not as plain as that ends in its path's hash.
+
+    Plain are lower-case letters, digits, `_` and single `-`, suffix .png: nothing is lost, so no two share an id,
+    not even where capitals are the same. All else (`Zoë.jpg` -> `Zoe-1d0d8ae5f3`) is told apart by 40 bits of
+    sha256. No sibling of a photo has a say in its id.
+    """
+    stem = os.path.splitext(source)[0]
+    name = stem.replace("/", "--")
+    if PLAIN.fullmatch(source) and len(name) <= MAX_BYTES and not TAKEN.search(name):
+        return name
+    mark = hashlib.sha256(os.fsencode(source)).hexdigest()[:10]
+    return f"{_slug(stem)[: MAX_BYTES - len(mark) - 1].strip('-') or 'face'}-{mark}"
 
 
-def _slug(name: str) -> str:
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+def _slug(stem: str) -> str:
+    plain = "".join(c for c in unicodedata.normalize("NFKD", stem) if not unicodedata.combining(c))
     coded = "".join(c if c.isascii() else f"u{ord(c):x}" for c in plain)  # 日本 -> u65e5u672c
-    return re.sub(r"[^A-Za-z0-9_]+", "-", coded).strip("-") or "face"
+    return "--".join(re.sub(r"[^A-Za-z0-9_]+", "-", part).strip("-") for part in coded.split("/"))

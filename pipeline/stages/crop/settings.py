@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.params import require
 from pipeline.stages.crop.exposures import ExposureParams
 
 Point = tuple[float, float]
@@ -19,13 +20,23 @@ REASONS = ("unreadable", "no face", "several faces", "too small", "duplicate", "
 
 @dataclass(frozen=True)
 class SplitParams:
-    """How faces are divided; the same subject is never in two splits."""
+    """How faces are divided: a subject's split follows from the subject alone, so more photos never move a face.
+
+    Methods: `hash` and `subject` choose by shares, `folder` and `lists` by what you name. Whoever the photos show is
+    known by `subject` alone; without it every photo counts as a person of its own, so that people of several photos
+    may be in two splits (near_duplicates.csv names those that are found).
+    """
 
     method: Literal["folder", "lists", "subject", "hash"]
     folders: dict[str, str]  # folder: name of the first folder -> split
-    lists: dict[str, tuple[str, ...]]  # lists: split -> ids
-    subject: str  # subject: regular expression on the relative path whose group 1 is the subject
-    test_share: float  # subject, hash: share of the subjects that is tested
+    lists: dict[str, tuple[str, ...]]  # lists: split -> ids, or paths relative to the photos
+    subject: str  # regular expression on the relative path whose group 1 is the subject; "": unknown
+    test_share: float  # hash, subject: share of the subjects that is tested
+    val_share: float  # share of the subjects that is val; folder, lists: of the training ones, where none is named val
+
+    def __post_init__(self) -> None:
+        require(self.test_share + self.val_share < 1, "test_share + val_share below 1")
+        require(bool(self.subject) or self.method != "subject", "subject where method is subject")
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from pipeline.core.parallel import map_images
 from pipeline.core.polarity import Gray, Photo
 from pipeline.stages.crop.align import align, crop_photo, crop_sketch
 from pipeline.stages.crop.exposures import exposed
-from pipeline.stages.crop.ids import make_ids
+from pipeline.stages.crop.ids import make_id
 from pipeline.stages.crop.settings import CropParams, Matrix, Unusable
-from pipeline.stages.crop.splits import assign_splits
+from pipeline.stages.crop.splits import assign_splits, shortage
 
 
 def find_photos(params: CropParams) -> list[Path]:
@@ -44,7 +44,7 @@ def run(params: CropParams, data: Path, jobs: int) -> None:
     photos, root = find_photos(params), Path(params.photos)
     sources = [path.relative_to(root).as_posix() for path in photos]
     with new_folder(Layout(data).faces) as out:
-        tasks = list(zip(photos, sources, make_ids(sources), strict=True))
+        tasks = [(photo, source, make_id(source)) for photo, source in zip(photos, sources, strict=True)]
         results = map_images(partial(_one, params, out), tasks, jobs, "crop")
         faces, rejected = _without_duplicates(results, out)
         console.print(f"crop: {len(faces)} faces, {len(rejected)} rejected{_reasons(rejected)}")
@@ -55,6 +55,8 @@ def run(params: CropParams, data: Path, jobs: int) -> None:
                 f"(crop.max_rejected): {first}"
             )
         faces = assign_splits(faces, params.splits)
+        if lack := shortage(faces, params.splits):
+            console.print(f"crop: {lack}")
         write_faces(out, faces + exposed(faces, params.exposures, out, jobs), rejected)
         write_about(out, asdict(params))
 
