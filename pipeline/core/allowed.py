@@ -139,9 +139,17 @@ def is_path(text: str) -> bool:
     return bool(text.strip()) and "\0" not in text
 
 
+def is_name(text: str) -> bool:
+    """Whether it can be a folder's name anywhere and part of a longer one: letters, digits, _ and -."""
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", text) is not None
+
+
 Share = Annotated[float, Range(least=0, most=1)]
+Pixels = Annotated[float, Range(least=0, most=64)]  # of a 256-px face
+Weight = Annotated[float, Range(least=0, most=1e6)]  # of a loss
 Seed = Annotated[int, Range(least=0, most=2**32 - 1)]
 FilePath = Annotated[str, That(is_path, "a path")]
 OptionalPath = Annotated[str, That(lambda text: not text or is_path(text), 'a path, or ""')]
+Name = Annotated[str, That(is_name, "a name of letters, digits, _ and -")]
 Glob = Annotated[str, That(is_glob, 'a glob pattern of paths below the folder, such as "**/*.jpg"')]
 Regex = Annotated[str, That(is_regex, "a regular expression")]

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.allowed import Pixels, Range, Share
 from pipeline.core.polarity import Sketch
 from pipeline.drawing.stroke import Stroke
 
@@ -15,14 +17,14 @@ from pipeline.drawing.stroke import Stroke
 class DeformParams:
     """An unpractised hand. Lengths at a 256-px face."""
 
-    displacement_px: float  # largest shift of any point
-    wavelength_px: float  # how far apart independent shifts are
-    overshoot_px: float  # standard deviation by which a stroke runs past its ends, or stops short
-    gaps: float  # expected breaks per 100 px of stroke
-    gap_px: float  # length of a break
-    missing: float  # probability that a stroke shorter than 60 px is left out
-    width_jitter: float  # relative standard deviation of a stroke's width
-    evenness: float  # each drawing loses a share between 0 and this of its differences of pressure
+    displacement_px: Pixels  # largest shift of any point
+    wavelength_px: Annotated[float, Range(least=2, most=1024)]  # how far apart independent shifts are
+    overshoot_px: Pixels  # standard deviation by which a stroke runs past its ends, or stops short
+    gaps: Annotated[float, Range(least=0, most=50)]  # expected breaks per 100 px of stroke
+    gap_px: Pixels  # length of a break
+    missing: Share  # probability that a stroke shorter than 60 px is left out
+    width_jitter: Annotated[float, Range(least=0, most=2)]  # relative standard deviation of a stroke's width
+    evenness: Share  # each drawing loses a share between 0 and this of its differences of pressure
 
 
 def displacement_field(shape: tuple[int, ...], params: DeformParams, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -6,11 +6,14 @@ Lengths are pixels of the picture drawn. Darkness: 0 = paper, 1 = black.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.allowed import OneOf, Pixels, Range, Share, Weight
+from pipeline.core.params import require
 from pipeline.core.polarity import Sketch, to_uint8
 from pipeline.drawing.rasterize import SUPERSAMPLING as OVER
 from pipeline.drawing.stroke import Stroke
@@ -29,17 +32,22 @@ SHORT = 4  # ours: pieces; a shorter line has no gaps
 class RoughParams:
     """Section `train_simplifier.rough`. Probabilities are per drawing."""
 
-    strength: float  # 0: the clean drawing; 1: as rough as the rest says, evenly down from there
-    tools: dict[str, float]  # how often each of TOOLS is used
-    repeats: int  # a line is drawn at most so often
-    jitter_px: float  # standard deviation of a repeat from the line, at most
-    breaks: float  # expected gaps per 100 px of a repeat
-    pressure: float  # standard deviation of width and darkness along a line, relative
-    hatching: float  # probability of hatched patches
-    smudges: float  # probability of gray blobs and smeared ink
-    specks: float  # probability of dots
-    texture: float  # probability of grainy paper
-    photo: float  # probability of a phone's photo: gray paper, uneven light, blur, noise, JPEG
+    strength: Share  # 0: the clean drawing; 1: as rough as the rest says, evenly down from there
+    tools: dict[Annotated[str, OneOf(lambda: TOOLS)], Weight]  # how often each is used
+    repeats: Annotated[int, Range(least=1, most=50)]  # a line is drawn at most so often
+    jitter_px: Pixels  # standard deviation of a repeat from the line, at most
+    breaks: Annotated[float, Range(least=0, most=50)]  # expected gaps per 100 px of a repeat
+    pressure: Annotated[
+        float, Range(least=0, most=2)
+    ]  # standard deviation of width and darkness along a line, relative
+    hatching: Share  # probability of hatched patches
+    smudges: Share  # probability of gray blobs and smeared ink
+    specks: Share  # probability of dots
+    texture: Share  # probability of grainy paper
+    photo: Share  # probability of a phone's photo: gray paper, uneven light, blur, noise, JPEG
+
+    def __post_init__(self) -> None:
+        require(sum(self.tools.values()) > 0, "a tool in tools that is used")
 
 
 @dataclass(frozen=True)

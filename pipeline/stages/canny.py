@@ -3,17 +3,21 @@
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.allowed import Pixels, Range
 from pipeline.core.image_io import read_photo, write_gray
 from pipeline.core.layout import Layout
 from pipeline.core.map_faces import map_faces
 from pipeline.core.params import require
 from pipeline.core.polarity import Edges, Gray, luminance
 from pipeline.drawing.scale import face_scale
+
+Gradient = Annotated[float, Range(least=0, most=1500)]  # 3x3 Sobel on 0 to 255, at a 256-px face
 
 MIN_SIGMA_PX = 0.4  # ours: a narrower Gaussian, sampled, is a single pixel
 FINENESS = 8  # ours: gradients are kept to an eighth of a gray level, where cv2.Canny takes whole numbers
@@ -23,14 +27,13 @@ AUTO_LEAST = 20.0  # ours: gradients below are camera noise, however faint the p
 
 @dataclass(frozen=True)
 class CannyParams:
-    sigma: float  # of the smoothing, px at a 256-px face
-    low: float  # gradient that continues an edge: 3x3 Sobel on 0 to 255, at a 256-px face
-    high: float  # gradient that starts one
+    sigma: Pixels  # of the smoothing, px at a 256-px face
+    low: Gradient  # that continues an edge
+    high: Gradient  # that starts one
     auto: bool  # thresholds about the median gradient of each face instead of low and high
 
     def __post_init__(self) -> None:
-        require(0 <= self.low <= self.high, "edges.canny: 0 <= low <= high")
-        require(self.sigma >= 0, "edges.canny: sigma >= 0")
+        require(self.low <= self.high, "low at most high")
 
 
 def canny(gray: Gray, params: CannyParams) -> Edges:

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.allowed import Range
 from pipeline.core.image_io import read_photo, write_photo
 from pipeline.core.layout import Layout
 from pipeline.core.map_faces import map_faces
@@ -23,8 +24,8 @@ class EqualizeParams:
     """Section `equalize`."""
 
     method: Literal["global", "clahe"]
-    clip_limit: float  # clahe: highest bin, in multiples of the mean bin
-    tiles: int  # clahe: tiles a side
+    clip_limit: Annotated[float, Range(least=1, most=256)]  # clahe: highest bin, in multiples of the mean bin
+    tiles: Annotated[int, Range(least=1, most=16)]  # clahe: tiles a side
 
 
 def _global(luma: Plane, params: EqualizeParams) -> Plane:

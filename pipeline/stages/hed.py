@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from pipeline.core.allowed import Pixels, Range
 from pipeline.core.image_io import read_photo, write_gray
 from pipeline.core.layout import Layout
 from pipeline.core.map_faces import map_faces
@@ -24,8 +25,10 @@ class HedParams:
     # soft: classical multi-scale contours, not HED itself; hed: the authors' weights; hed_port: the PyTorch port's;
     # own: the project's EdgeNet
     method: Literal["soft", "hed", "hed_port", "own"]
-    floor: float  # soft: share of a strong contour's gradient below which it is texture
-    spread_px: float  # soft: softness at a 256-px face
+    floor: Annotated[
+        float, Range(least=0, most=0.99)
+    ]  # soft: share of a strong contour's gradient below which it is texture
+    spread_px: Pixels  # soft: softness at a 256-px face
 
 
 def holistic(photo: Photo, params: HedParams) -> Edges:

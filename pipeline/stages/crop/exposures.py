@@ -4,25 +4,23 @@ import shutil
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
+from pipeline.core.allowed import Range, Share
 from pipeline.core.image_io import read_photo, write_photo
 from pipeline.core.light import toned
 from pipeline.core.manifest import TRAIN, Face
 from pipeline.core.parallel import map_images
-from pipeline.core.params import require
 
 
 @dataclass(frozen=True)
 class ExposureParams:
     """Part `exposures` of section `crop`."""
 
-    copies: int  # of each training photo; 0: none, as the paper
-    spread: float  # standard deviation of gamma and, by half, of the gain, in powers of e
-
-    def __post_init__(self) -> None:
-        require(min(self.copies, self.spread) >= 0, "crop.exposures: copies and spread at least 0")
+    copies: Annotated[int, Range(least=0, most=100)]  # of each training photo; 0: none, as the paper
+    spread: Share  # standard deviation of gamma and, by half, of the gain, in powers of e
 
 
 def exposed(faces: list[Face], params: ExposureParams, folder: Path, jobs: int) -> list[Face]:

@@ -5,7 +5,9 @@ import io
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
+from pipeline.core.allowed import Range, Seed
 from pipeline.core.files import new_folder, write_bytes
 from pipeline.core.image_io import write_photo
 from pipeline.core.parallel import map_images
@@ -16,9 +18,9 @@ from pipeline.stages.demo.renderer import render_face
 class DemoParams:
     """Section `demo`."""
 
-    faces: int  # 0: none, for those who bring their own photos
-    size: int  # side, px
-    seed: int
+    faces: Annotated[int, Range(least=0, most=100_000)]  # 0: none, for those who bring their own photos
+    size: Annotated[int, Range(least=64, most=2048)]  # side, px
+    seed: Seed
 
 
 def run(params: DemoParams, data: Path, jobs: int) -> None:
