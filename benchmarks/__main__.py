@@ -17,17 +17,19 @@ from lightning.fabric import Fabric
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import styles
 from pipeline.apps.system import System
 from pipeline.core.dataset import read_split
 from pipeline.core.image_io import read_photo, write_gray, write_photo
 from pipeline.core.layout import Layout
-from pipeline.core.params import CHECKOUT, load
+from pipeline.core.params import load
 from pipeline.core.polarity import luminance
+from pipeline.core.workspace import SHIPPED
 from pipeline.drawing.rasterize import render
 from pipeline.stages import canny, equalize, hed, pack, simplify
+from pipeline.stages import style as style_stage
 from pipeline.stages.crop import align, settings, stage
 from pipeline.stages.demo import renderer
+from pipeline.styles import STYLES, Style
 from pipeline.training import isn, joint, scn
 from pipeline.training.adversarial import make_generator
 from pipeline.training.data import Batches
@@ -35,7 +37,7 @@ from pipeline.training.run import sketch_layers
 
 SIZE, FACES, CHAIN_FACES = 256, 8, 48
 BARS_MS = {"xdog": 2.0, "photocopy": 4.0, "canny": 1.0, "fdog": 60.0, "hed (own)": 45.0, "simplify (classical)": 40.0}
-PARAMS = CHECKOUT / "params.yaml"
+PARAMS = SHIPPED / "params.yaml"
 
 
 def milliseconds(function: Callable[[Any], Any], items: list[Any], repeats: int = 5) -> float:
@@ -61,12 +63,12 @@ def faces() -> list[np.ndarray]:
     return [align.crop_photo(photo, align.align(Path("demo"), photo, params)[0], params) for photo in photos]
 
 
-def drawers() -> list[tuple[str, styles.Style, Any]]:
+def drawers() -> list[tuple[str, Style, Any]]:
     """Name, style, params; of photo-sketch by both its methods."""
-    found = [(name, styles.style(name)) for name in styles.STYLES]
-    rows = [(name, style, section(style.params, f"styles.{name}")) for name, style in found]
-    *rest, (name, style, params) = rows
-    return [*rest, *((f"{name} ({m})", style, replace(params, method=m)) for m in ("contour", "own"))]
+    rows = [(name, row, section(row.params, f"styles.{name}")) for name, row in STYLES.items()]
+    own, params = STYLES["photosketch"], section(STYLES["photosketch"].params, "styles.photosketch")
+    methods = [(f"photosketch ({m})", own, replace(params, method=m)) for m in ("contour", "own")]
+    return [row for row in rows if row[0] != "photosketch"] + methods
 
 
 def image_rows(photos: list[np.ndarray], folder: Path) -> list[tuple[str, str, float]]:
@@ -109,8 +111,8 @@ def chain(source: Path, data: Path, jobs: int) -> float:
     equalize.run(section(equalize.EqualizeParams, "equalize"), data, jobs)
     canny.run(section(canny.CannyParams, "edges.canny"), data, jobs)
     hed.run(section(hed.HedParams, "edges.hed"), data, jobs)
-    for name in styles.STYLES:
-        styles.run(name, section(styles.style(name).params, f"styles.{name}"), data, jobs)
+    for name, chosen in STYLES.items():
+        style_stage.run(name, section(chosen.params, f"styles.{name}"), data, jobs)
         simplify.run(name, section(simplify.SimplifyParams, "simplify"), data, jobs)
     pack.run(section(pack.PackParams, "pack"), data, jobs)
     return CHAIN_FACES / (time.perf_counter() - start)
@@ -160,11 +162,11 @@ def generate_row(photos: list[np.ndarray]) -> tuple[str, str, float]:
 
 def nothing_to_do() -> tuple[str, str, float] | None:
     """`dvc repro` where everything is up to date; None where this checkout is not."""
-    status = subprocess.run(["dvc", "status", "-q"], cwd=CHECKOUT, capture_output=True)
+    status = subprocess.run(["dvc", "status", "-q"], cwd=SHIPPED, capture_output=True)
     if status.returncode != 0:
         return None
     start = time.perf_counter()
-    subprocess.run(["dvc", "repro", "-q"], cwd=CHECKOUT, check=True)
+    subprocess.run(["dvc", "repro", "-q"], cwd=SHIPPED, check=True)
     return "dvc repro, nothing to do", "s", time.perf_counter() - start
 
 

@@ -84,10 +84,11 @@ def edges_hed(data: Data = DATA, jobs: Jobs = CORES) -> None:
 @app.command()
 def style(name: StyleName, data: Data = DATA, jobs: Jobs = CORES) -> None:
     """Draw every face in one style: data/styles/NAME."""
-    from pipeline import styles
     from pipeline.core import params
+    from pipeline.stages import style
+    from pipeline.styles import STYLES
 
-    styles.run(name, params.load(styles.STYLES[name]().params, f"styles.{name}"), data, jobs)
+    style.run(name, params.load(STYLES[name].params, f"styles.{name}"), data, jobs)
 
 
 @app.command()
@@ -366,6 +367,25 @@ def params() -> None:
     from pipeline.experiments import profile
 
     profile.show()
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Made if missing.")],
+    force: Annotated[bool, typer.Option("--force", help="Anew where there is one; params.yaml stays.")] = False,
+) -> None:
+    """Lay out a workspace for dvc repro: dvc.yaml, params.yaml, profiles, weights."""
+    from pipeline.apps import init
+
+    init.run(folder, force)
+
+
+@app.command(hidden=True)
+def code() -> None:
+    """Copy the installed package's code to code/ (stage code of a workspace that init laid out)."""
+    from pipeline.apps import init
+
+    init.copy_code(Path())
 
 
 @weights_app.command("list")

@@ -56,8 +56,7 @@ class UnetMruGenerator(nn.Module):
 
     Each decoder unit sees its input concatenated with the encoder map of equal resolution. Widths: `width` at full
     resolution, twice and four times that at 1/2 and at 1/4 and below. `dilation` is that of the units at 1/8;
-    `norm` is of `models.blocks.NORMS`; `up` and `padding` change nothing: maps are doubled by nearest neighbours, as
-    in SketchyGAN, and borders are zeros.
+    `norm` is of `models.blocks.NORMS`. Maps are doubled by nearest neighbours, as in SketchyGAN, borders are zeros.
     (N, in_channels, H, W) -> (N, out_channels, H, W) in [0, 1]; H and W divisible by 8, at least 16.
     Ours: four scales and their widths, and the decoder's gates, sigmoids as in the encoder: SketchyGAN's leaky ReLU,
     stretched to [0, 1] by each map's extremes, lets one pixel move the gate of all others.
@@ -71,8 +70,6 @@ class UnetMruGenerator(nn.Module):
         blocks: int,
         dilation: int,
         norm: str,
-        up: str,
-        padding: str,
     ) -> None:
         super().__init__()
         self.stem = activated(in_channels, width, 7, norm)

@@ -21,6 +21,16 @@ class Split:
     layers: dict[str, NDArray[np.uint8]]
     digest: str  # of all layers
 
+    @property
+    def size(self) -> int:
+        """Side of the faces, px."""
+        return int(next(iter(self.layers.values())).shape[1])
+
+    @property
+    def styles(self) -> list[str]:
+        """The synthetic styles that are packed; people's own drawings are the layer sketch/artist."""
+        return [name.removeprefix("clean/") for name in self.layers if name.startswith("clean/")]
+
 
 def splits(layout: Layout) -> list[str]:
     """Names of the packed splits. Raises UserError where pack has not run."""

@@ -81,6 +81,11 @@ class Supervised:
         """Half precision: what is shipped."""
         return {k: v.half() if v.is_floating_point() else v for k, v in self.net.state_dict().items()}
 
+    def measure(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of the loss."""
+        self.net.eval()
+        return self.losses(self.net, batch)
+
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
         self.net.eval()

@@ -5,17 +5,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.allowed import Items, Pixels, Range, Seed, Share
 from pipeline.core.files import write_bytes
 from pipeline.core.image_io import read_gray, write_gray
 from pipeline.core.layout import Layout, made_with
 from pipeline.core.map_faces import map_faces
-from pipeline.core.params import require
 from pipeline.core.polarity import Sketch
 from pipeline.drawing.deformation import DeformParams, deform, displacement_field, warp
 from pipeline.drawing.rasterize import render
@@ -23,6 +23,7 @@ from pipeline.drawing.scale import enlarged, face_scale, on_canvas, stretched
 from pipeline.drawing.stroke import Stroke, pressed, resized, smooth
 from pipeline.drawing.svg import to_svg
 from pipeline.drawing.trace import trace
+from pipeline.styles import StyleName
 from pipeline.weights import loaders
 
 LARGEST_PX = 2048  # ours: a larger sketch is traced at this size
@@ -38,23 +39,21 @@ class SimplifyParams:
     # classical: ink as it is; gan, mse: cleaned by Simo-Serra et al.'s net first; own: by the project's; then traced,
     # merged, smoothed
     method: Literal["classical", "gan", "mse", "own"]
-    styles: dict[str, bool]  # whether a style is simplified; the paper leaves photo-sketch as it is
-    threshold: float  # ink is darker than this
-    solid_px: float  # wider ink is drawn as its outline
-    hatch_px: float  # and filled with lines this far apart; 0: left white
-    close_px: float  # nearer lines merge
-    gap_px: float  # shorter breaks are joined
-    smooth_px: float  # standard deviation of the smoothing along a line
-    min_length_px: float  # shorter lines are specks
-    width_px: float  # of the pen; a stroke's own width counts by half
-    pressure_px: float  # a stroke is as dark as the ink within this (standard deviation); 0: all are black
-    lightest: float  # darkness of the lightest stroke, where there is pressure
+    untouched: Annotated[
+        tuple[StyleName, ...], Items(least=0)
+    ]  # styles that are not simplified; the paper leaves photo-sketch as it is
+    threshold: Annotated[float, Range(above=0, most=1)]  # ink is darker than this
+    solid_px: Pixels  # wider ink is drawn as its outline
+    hatch_px: Pixels  # and filled with lines this far apart; 0: left white
+    close_px: Pixels  # nearer lines merge
+    gap_px: Pixels  # shorter breaks are joined
+    smooth_px: Pixels  # standard deviation of the smoothing along a line
+    min_length_px: Annotated[float, Range(least=0, most=256)]  # shorter lines are specks
+    width_px: Pixels  # of the pen; a stroke's own width counts by half
+    pressure_px: Pixels  # a stroke is as dark as the ink within this (standard deviation); 0: all are black
+    lightest: Share  # darkness of the lightest stroke, where there is pressure
     deform: DeformParams
-    seed: int
-
-    def __post_init__(self) -> None:
-        require(0 <= self.lightest <= 1, "simplify.lightest within 0 and 1")
-        require(0 <= self.deform.evenness <= 1, "simplify.deform.evenness within 0 and 1")
+    seed: Seed
 
 
 def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:
@@ -104,7 +103,7 @@ class Drawing:
 def redraw(raw: Sketch, style: str, face: str, params: SimplifyParams) -> Drawing:
     """Raw sketch (H, W) of a style -> its Drawing; the hand depends on the face's name, the style and the seed."""
     rng = generator(face, style, params.seed)
-    if not params.styles[style]:
+    if style in params.untouched:
         return Drawing(raw, warp(raw, displacement_field(raw.shape, params.deform, rng)), [])
     strokes = simplify(raw, params)
     deformed = deform(strokes, params.deform, rng, raw.shape)
@@ -121,7 +120,7 @@ def run(style: str, params: SimplifyParams, data: Path, jobs: int, svg: bool = F
     layout = Layout(data)
     about = asdict(params) | {"style": made_with(layout.style(style))}
     one = partial(_one, style, params, layout, svg)
-    together = loaders.at_once(nets=params.styles[style] and params.method != "classical")
+    together = loaders.at_once(nets=style not in params.untouched and params.method != "classical")
     map_faces(one, layout, layout.simplified(style), about, jobs, f"simplify {style}", together)
 
 

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.core.params import require
-from pipeline.core.polarity import Gray, Sketch
+from pipeline.core.allowed import Range
+from pipeline.core.polarity import Gray, Sketch, luminance
+from pipeline.drawing.dog import dog_profile, gaussian_profile
 from pipeline.drawing.scale import face_scale, on_canvas
-from pipeline.styles.dog import dog_profile, gaussian_profile
+from pipeline.styles import Style
 
 K = 1.6  # sigma_s / sigma_c, Eq. 8
 WHITE = np.float32(255)  # the paper's responses are in 8-bit gray levels
@@ -22,21 +24,17 @@ Field = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FdogParams:
-    flow_radius: float  # of the neighbourhood that smooths the flow, px at a 256-px face
-    flow_iterations: int
-    sigma_c: float  # line width, px at a 256-px face
-    sigma_m: float  # length along which a line is gathered, px at a 256-px face
-    rho: float  # weight of the surroundings: how much darker than them a line must be
-    tau: float  # lines are where 1 + tanh(H) is below
-    line_iterations: int
-
-    def __post_init__(self) -> None:
-        widths = (self.flow_radius, self.sigma_c, self.sigma_m)
-        require(min(widths) > 0, "styles.fdog: flow_radius, sigma_c and sigma_m > 0")
-        require(0 < self.tau <= 1 and self.rho >= 0, "styles.fdog: 0 < tau <= 1, rho >= 0")
-        require(
-            self.flow_iterations >= 0 < self.line_iterations, "styles.fdog: flow_iterations >= 0, line_iterations > 0"
-        )
+    flow_radius: Annotated[
+        float, Range(above=0, most=16)
+    ]  # of the neighbourhood that smooths the flow, px at a 256-px face
+    flow_iterations: Annotated[int, Range(least=0, most=16)]
+    sigma_c: Annotated[float, Range(above=0, most=16)]  # line width, px at a 256-px face
+    sigma_m: Annotated[float, Range(above=0, most=64)]  # length along which a line is gathered, px at a 256-px face
+    rho: Annotated[
+        float, Range(least=0, most=2)
+    ]  # weight of the surroundings: how much darker than them a line must be
+    tau: Annotated[float, Range(above=0, most=1)]  # lines are where 1 + tanh(H) is below
+    line_iterations: Annotated[int, Range(least=1, most=16)]
 
 
 def fdog(gray: Gray, params: FdogParams) -> Sketch:
@@ -170,3 +168,6 @@ def _gather(response, flow, profile):  # type: ignore[no-untyped-def]
                     step_x, step_y = (next_x, next_y) if same else (-next_x, -next_y)
             out[row, column] = total / weight
     return out
+
+
+STYLE = Style(FdogParams, lambda photo, params: fdog(luminance(photo), params))

@@ -5,14 +5,16 @@ Stands in for Photoshop's filter of the same name, whose method is not published
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import cv2
 import numpy as np
 
-from pipeline.core.params import require
+from pipeline.core.allowed import Range, Share
 from pipeline.core.polarity import Gray, Photo, Sketch, to_uint8
+from pipeline.drawing.dog import blur
 from pipeline.drawing.scale import face_scale, on_canvas
-from pipeline.styles.dog import blur
+from pipeline.styles import Style
 
 BINS = 1000  # of the histograms of relative darkness, as GIMP's
 WHITE = np.float32(255)
@@ -21,16 +23,11 @@ LARGEST_PX = 2048  # ours: a larger face is drawn at this size and enlarged, to 
 
 @dataclass(frozen=True)
 class PhotocopyParams:
-    mask_radius: float  # of the surroundings, px at a 256-px face
-    sharpness: float  # 0 to 1: how little the tone is smoothed
-    threshold: float  # tone / surroundings below this goes towards black
-    black: float  # share of the dark pixels that become fully black
-    white: float  # share of the light pixels that become fully white
-
-    def __post_init__(self) -> None:
-        shares = (self.sharpness, self.threshold, self.black, self.white)
-        require(min(shares) >= 0 and max(shares) <= 1, "styles.photocopy: sharpness to white within 0 and 1")
-        require(self.mask_radius > 0, "styles.photocopy: mask_radius > 0")
+    mask_radius: Annotated[float, Range(above=0, most=256)]  # of the surroundings, px at a 256-px face
+    sharpness: Share  # how little the tone is smoothed
+    threshold: Share  # tone / surroundings below this goes towards black
+    black: Share  # share of the dark pixels that become fully black
+    white: Share  # share of the light pixels that become fully white
 
 
 def lightness(photo: Photo) -> Gray:
@@ -88,3 +85,6 @@ def _quantile(values: Gray, fraction: float) -> float:
     """Lower end of the first bin of 1/1000 up to which more than `fraction` of the values lie."""
     counts = np.cumsum(np.bincount((values * BINS).astype(np.int32)))
     return float(np.argmax(counts > fraction * values.size)) / BINS
+
+
+STYLE = Style(PhotocopyParams, lambda photo, params: photocopy(lightness(photo), params))

@@ -9,13 +9,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.params import require
+from pipeline.core.allowed import Pixels, Range, Share
 from pipeline.core.polarity import Photo, Sketch
 from pipeline.drawing.deformation import DeformParams, deform
 from pipeline.drawing.rasterize import render
@@ -23,6 +23,7 @@ from pipeline.drawing.scale import face_scale, on_canvas
 from pipeline.drawing.soft_edges import soft_edges
 from pipeline.drawing.stroke import Stroke, pressed, smooth
 from pipeline.drawing.trace import trace
+from pipeline.styles import Style
 from pipeline.weights import loaders
 
 LARGEST_PX = 1024  # ours: a larger face is drawn at this size and enlarged
@@ -39,17 +40,14 @@ class PhotosketchParams:
 
     # own: the project's contours net, its lines drawn by hand; contour: classical; published: their network, as it is
     method: Literal["contour", "published", "own"]
-    salience: float  # contour: mean contour strength a line must have
-    min_length_px: float  # shorter lines are left out
-    smooth_px: float  # standard deviation of the smoothing along a line
-    hatch_px: float  # own: masses (eyes, brows, hair) are filled with lines this far apart; 0: left white
-    width_px: float  # of the pen
-    pressure_px: float  # a line is as dark as the photo within this (standard deviation); 0: all are black
-    lightest: float  # darkness of the lightest line, where there is pressure
-    misalignment_px: float  # largest distance by which the hand misses the contour
-
-    def __post_init__(self) -> None:
-        require(0 <= self.lightest <= 1, "styles.photosketch.lightest within 0 and 1")
+    salience: Share  # contour: mean contour strength a line must have
+    min_length_px: Annotated[float, Range(least=0, most=256)]  # shorter lines are left out
+    smooth_px: Pixels  # standard deviation of the smoothing along a line
+    hatch_px: Pixels  # own: masses (eyes, brows, hair) are filled with lines this far apart; 0: left white
+    width_px: Pixels  # of the pen
+    pressure_px: Pixels  # a line is as dark as the photo within this (standard deviation); 0: all are black
+    lightest: Share  # darkness of the lightest line, where there is pressure
+    misalignment_px: Pixels  # largest distance by which the hand misses the contour
 
 
 def photosketch(photo: Photo, params: PhotosketchParams) -> Sketch:
@@ -113,3 +111,6 @@ def _tapered(stroke: Stroke, width: float) -> Stroke:
 
 
 METHODS: dict[str, Callable[..., Sketch]] = {"contour": _contour, "published": _published, "own": _own}
+
+
+STYLE = Style(PhotosketchParams, photosketch, lambda params: params.method != "contour")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -10,32 +10,10 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from models.discriminators.diffaugment import diff_augment
-from models.discriminators.patchgan import Activations, MultiScaleDiscriminator
-from models.generators import build_generator
+from models.discriminators.patchgan import Activations
 from models.losses.adversarial import ADVERSARIAL
 from pipeline.training.checkpoint import CheckpointError, below, load_optimizer, optimizer_tensors, prefixed
-
-
-@dataclass(frozen=True)
-class GeneratorParams:
-    """A generator of the table `models.generator.GENERATORS`."""
-
-    kind: str
-    width: int
-    blocks: int
-    dilation: int
-    norm: Literal["instance", "pixel"]  # instance: as Johnson et al.; pixel: no droplets in flat regions
-    up: Literal["transposed", "resize"]  # transposed: as Johnson et al.; resize: no dots in lines
-    padding: Literal["reflect", "zeros"]  # reflect: as Johnson et al.; zeros: no copy of every map
-    spectral: bool
-
-
-@dataclass(frozen=True)
-class DiscriminatorParams:
-    """SN-PatchGAN, at one scale of the image or several."""
-
-    width: int
-    scales: int  # 1: the paper's
+from pipeline.training.nets import DiscriminatorParams, GeneratorParams, make_discriminator, make_generator
 
 
 @dataclass(frozen=True)
@@ -81,7 +59,7 @@ class Gan:
         self.fabric, self.optimizer, self.adversarial = fabric, optimizer, adversarial
         self.loss = ADVERSARIAL[adversarial.loss]
         self.generator = make_generator(net.generator, channels).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.discriminator = MultiScaleDiscriminator(channels[1], net.discriminator.width, net.discriminator.scales)
+        self.discriminator = make_discriminator(net.discriminator, channels[1])
         self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = fabric.to_device(deepcopy(self.generator).requires_grad_(False)) if optimizer.ema else None
         self.averaged = 0
@@ -209,9 +187,3 @@ class Gan:
             raise CheckpointError(f"these weights are of another net: {' '.join(str(error).split())[:300]}") from error
         if self.average is not None:
             self.average.load_state_dict(below(tensors, "g/"))
-
-
-def make_generator(params: GeneratorParams, channels: tuple[int, int]) -> nn.Module:
-    """An untrained generator of the table."""
-    options = asdict(params)
-    return build_generator(options.pop("kind"), *channels, **options)

@@ -4,10 +4,10 @@ A run's state lies outside the outs, in $CALI_SKETCH_CACHE or ~/.cache/cali-sket
 its params, data and code: the same run finds it again, from any workspace; a changed run starts afresh.
 """
 
-import fcntl
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from shutil import rmtree
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -76,19 +77,12 @@ def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def run_key(params: Any, data_digest: str, code: Sequence[Path]) -> str:
-    """Hash of all that decides a run's result."""
+def run_key(params: Any, data_digest: str, files: Sequence[Path]) -> str:
+    """Hash of all that decides a run's result; `files`: the code it is made of and the weights it reads."""
     digest = hashlib.sha256(f"{params!r}\n{data_digest}\n{torch.__version__}\n".encode())
-    for path in sorted(code):
+    for path in sorted(files):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:32]
-
-
-def training_code() -> list[Path]:
-    """The files a training run depends on."""
-    pipeline = Path(__file__).resolve().parents[1]
-    parts = (pipeline / "training", pipeline / "helpers", pipeline.parent / "models")
-    return [*(file for part in parts for file in part.rglob("*.py")), pipeline / "core" / "dataset.py"]
 
 
 def tensors_digest(starts: Mapping[str, Mapping[str, Tensor]]) -> str:
@@ -134,7 +128,14 @@ def resume_path(key: str) -> Path:
 
 
 def cache_root() -> Path:
-    return Path(os.environ.get("CALI_SKETCH_CACHE") or Path.home() / ".cache" / "cali-sketch")
+    """$CALI_SKETCH_CACHE, else a folder of the user's; where neither can be written, a temporary one."""
+    asked = os.environ.get("CALI_SKETCH_CACHE")
+    folder = Path(asked).expanduser() if asked else Path.home() / ".cache" / "cali-sketch"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.gettempdir()) / "cali-sketch"
+    return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir()) / "cali-sketch"
 
 
 @contextmanager
@@ -153,12 +154,15 @@ def resume_folder(key: str) -> Iterator[Resume]:
 def locked(path: Path, taken: str) -> Iterator[None]:
     """Hold a lock file. Raises UserError that begins with `taken` where another process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(f"{taken}; wait for it or stop it") from error
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(f"{taken}; wait for it or stop it") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def workspace_lock(folder: Path) -> Path:

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 from models.discriminators.diffaugment import NOISE
 from pipeline.core.dataset import Split
 from pipeline.core.errors import UserError
+from pipeline.core.polarity import turned_tensor, unit_tensor
 from pipeline.training.sample_order import nth_sample
 
 Batch = dict[str, Tensor]
-LAYERS = ("photo", "canny", "hed", "product")
 RESIDENT_SHARE = 0.4  # ours: of the device's free memory that the data may take
 
 
@@ -35,15 +35,15 @@ class AugmentParams:
 class Batches:
     """Step number -> batch of float32 tensors (N, C, H, W) in [0, 1] on `device`; strokes and edges 1 = ink.
 
-    Keys: photo, canny, hed, product (= Canny ⊙ HED), noise (N, 7) for the augmentation of what D sees and, where
-    `sketches` names any layers, sketch: one of them drawn anew for every sample. Every face comes once before any
-    comes twice. Data that fits the device lies there whole and is cut there; data that does not is read from disk,
-    cut and sent on.
+    Keys: the packed `layers` asked for, noise (N, 7) for the augmentation of what D sees and, where `sketches` names
+    any layers, sketch: one of them drawn anew for every sample. Every face comes once before any comes twice. Data
+    that fits the device lies there whole and is cut there; data that does not is read from disk, cut and sent on.
     """
 
     def __init__(
         self,
         split: Split,
+        layers: tuple[str, ...],
         sketches: tuple[str, ...],
         batch: int,
         augment: AugmentParams,
@@ -51,18 +51,19 @@ class Batches:
         device: torch.device | None = None,
         part: tuple[int, int] = (0, 1),
     ) -> None:
-        """`sketches`: layers such as "sketch/xdog"; `part`: which of how many processes shares the batch."""
-        unknown = [name for name in sketches if name not in split.layers]
+        """`layers`: such as "photo"; `sketches`: such as "sketch/xdog"; `part`: which of how many processes."""
+        unknown = [name for name in (*layers, *sketches) if name not in split.layers]
         if unknown:
-            raise UserError(f"training: layers {unknown} are not packed; see pack.styles, then: dvc repro pack")
+            raise UserError(f"training: layers {unknown} are not packed; see styles.names, then: dvc repro pack")
         if batch % part[1]:
             raise UserError(f"training: a batch of {batch} cannot be shared by {part[1]} processes alike")
         self.batch, self.seed, self.augment, self.faces = batch, seed, augment, len(split.ids)
         self.device = device or torch.device("cpu")
-        self.sketches, self.size, self.part = sketches, split.layers["photo"].shape[1], part
-        layers = {name: torch.from_numpy(split.layers[name]) for name in (*LAYERS, *sketches)}
-        at = self.device if fits(sum(layer.nbytes for layer in layers.values()), self.device) else torch.device("cpu")
-        self.layers = {name: layer.to(at) for name, layer in layers.items()}
+        self.asked, self.sketches, self.part = layers, sketches, part
+        self.size = split.layers[(*layers, *sketches)[0]].shape[1]
+        read = {name: torch.from_numpy(split.layers[name]) for name in (*layers, *sketches)}
+        at = self.device if fits(sum(layer.nbytes for layer in read.values()), self.device) else torch.device("cpu")
+        self.layers = {name: layer.to(at) for name, layer in read.items()}
         self.at = at
 
     def __call__(self, step: int) -> Batch:
@@ -73,9 +74,9 @@ class Batches:
         warps = torch.from_numpy(self._warps(rng)[mine].copy())
         table = sent(torch.tensor(draws), self.at)
         face, style, rows, columns = table[:, 0], [draw[1] for draw in draws], *self._grid(*table[:, 2:].T)
-        batch = {name: _cut(self.layers[name], face, rows, columns) for name in LAYERS}
+        batch = {name: _cut(self.layers[name], face, rows, columns) for name in self.asked}
         if self.sketches:
-            batch["sketch"] = 1 - self._sketch(style, face, rows, columns)
+            batch["sketch"] = turned_tensor(self._sketch(style, face, rows, columns))
         if self.augment.angle_deg or self.augment.zoom:
             batch = _warped(batch, sent(warps, self.at))
         return {name: sent(value, self.device) for name, value in (batch | {"noise": noise}).items()}
@@ -121,7 +122,7 @@ def _reflected(index: Tensor, size: int) -> Tensor:
 def _cut(layer: Tensor, face: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """uint8 (faces, S, S[, C]) -> float32 (N, C, S, S) in [0, 1]."""
     pixels = layer[face[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return pixels.reshape(*pixels.shape[:3], -1).permute(0, 3, 1, 2).float() / 255
+    return unit_tensor(pixels.reshape(*pixels.shape[:3], -1).permute(0, 3, 1, 2))
 
 
 def _warped(batch: Batch, warps: Tensor) -> Batch:
@@ -168,6 +169,17 @@ class Ahead:
 
     def __exit__(self, *_: object) -> None:
         self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Unpaired:
+    """Batches whose sketch is of another person than their photo: two orders, two sets of shifts and mirrors."""
+
+    photos: Batches
+    sketches: Batches
+
+    def __call__(self, step: int) -> Batch:
+        return self.photos(step) | {"sketch": self.sketches(step)["sketch"]}
 
 
 def readers(made: Callable[[int], Batch], device: torch.device) -> int:

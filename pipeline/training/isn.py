@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from lightning.fabric import Fabric
@@ -14,8 +14,9 @@ from models.losses.photo import TV, dissimilarity, l1, perceptual, style
 from models.perceptual import vgg19_random
 from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
+from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
-from pipeline.training.run import Device, train_stage, weighted_sum
+from pipeline.training.trainers import Needs, TrainingStage, train_stage, weighted_sum
 from pipeline.weights import loaders
 
 CHANNELS = (1, 3)
@@ -130,11 +131,36 @@ class Isn:
     def weights(self) -> dict[str, Tensor]:
         return self.gan.weights()
 
+    def measure(self, batch: Batch) -> dict[str, Tensor]:
+        """How far the photo made of the true Canny ⊙ HED is from the person's: mean error, 1 - SSIM."""
+        photo = self.gan.shown(batch["product"])
+        return {"l1": l1(batch["photo"], photo), "ssim": dissimilarity(batch["photo"], photo)}
+
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
         return {"canny x hed": batch["product"], "generated": self.gan.shown(batch["product"]), "photo": batch["photo"]}
 
 
+def vgg_file(params: IsnParams) -> tuple[str, ...]:
+    """The weight file its perceptual loss reads; the untrained VGG has none."""
+    return (params.loss.perceptual.net,) if params.loss.perceptual.net != "random" else ()
+
+
+def _weights(sections: Mapping[str, Any]) -> tuple[str, ...]:
+    return vgg_file(sections["train_isn"])
+
+
+def _needs(_: Mapping[str, Any]) -> Needs:
+    return Needs(("photo", "product"))
+
+
+def _build(fabric: Fabric, sections: Mapping[str, Any], _: object) -> Isn:
+    return Isn(fabric, sections["train_isn"])
+
+
+TRAINER = TrainingStage({"train_isn": IsnParams}, _needs, _build, weights=_weights)
+
+
 def run(params: IsnParams, data: Path, device: Device) -> None:
     """Train ISN alone: data/packed -> data/trained/isn."""
-    train_stage("isn", params, None, data, device, lambda fabric: Isn(fabric, params))
+    train_stage("isn", TRAINER, {"train_isn": params}, data, device)

@@ -3,20 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from pipeline.core.layout import Layout
+from pipeline.core.allowed import Items
+from pipeline.core.polarity import turned_tensor
 from pipeline.training.adversarial import OptimizerParams
-from pipeline.training.checkpoint import load_tensors
 from pipeline.training.data import AugmentParams, Batch
-from pipeline.training.isn import Isn, IsnParams
+from pipeline.training.device import Device
+from pipeline.training.isn import Isn, IsnParams, vgg_file
 from pipeline.training.loop import ScheduleParams
-from pipeline.training.run import Device, train_stage
 from pipeline.training.scn import Scn, ScnParams
+from pipeline.training.trainers import Drawn, Needs, TrainingStage, train_stage
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class JointParams:
     schedule: ScheduleParams
     augment: AugmentParams
     styles: tuple[str, ...]  # as of train_scn
-    drawn: tuple[Literal["deformed", "simplified"], ...]
+    drawn: Annotated[tuple[Drawn, ...], Items()]
     isn_to_scn: float  # weight of the photo's loss in G1; 0: G1 learns from its own alone
     batch: int
     seed: int
@@ -72,22 +73,39 @@ class Joint:
     def weights(self) -> dict[str, Tensor]:
         return self.scn.gan.weights("scn/") | self.isn.gan.weights("isn/")
 
+    def measure(self, batch: Batch) -> dict[str, Tensor]:
+        """What the SCN is measured by, and how far the photo made of its strokes is from the person's."""
+        refined = self.scn.gan.shown(batch["sketch"])
+        photo = {f"isn_{key}": value for key, value in self.isn.measure(batch | {"product": refined}).items()}
+        return {f"scn_{key}": value for key, value in self.scn.measure(batch).items()} | photo
+
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
         refined = self.scn.gan.shown(batch["sketch"])
-        columns = {"sketch": 1 - batch["sketch"], "refined": refined}
+        columns = {"sketch": turned_tensor(batch["sketch"]), "refined": refined}
         return columns | {"generated": self.isn.gan.shown(refined), "photo": batch["photo"]}
+
+
+def _needs(sections: Mapping[str, Any]) -> Needs:
+    params, scn = sections["train_joint"], sections["train_scn"]
+    return Needs(tuple(dict.fromkeys(("photo", *Scn.LAYERS, *scn.loss.targets))), params)
+
+
+def _build(fabric: Fabric, sections: Mapping[str, Any], starts: Mapping[str, Mapping[str, Tensor]]) -> Joint:
+    joint = Joint(fabric, sections["train_scn"], sections["train_isn"], sections["train_joint"])
+    for name, part in joint.parts.items():
+        part.gan.load_weights(starts[name])
+    return joint
+
+
+def _weights(sections: Mapping[str, Any]) -> tuple[str, ...]:
+    return vgg_file(sections["train_isn"])
+
+
+SECTIONS = {"train_joint": JointParams, "train_scn": ScnParams, "train_isn": IsnParams}
+TRAINER = TrainingStage(SECTIONS, _needs, _build, ("scn", "isn"), _weights)
 
 
 def run(scn: ScnParams, isn: IsnParams, params: JointParams, data: Path, device: Device) -> None:
     """Train both together from their own stages' weights: data/trained/{scn,isn} -> data/trained/joint."""
-    starts = {name: load_tensors(Layout(data).trained(name) / "weights.safetensors")[0] for name in ("scn", "isn")}
-
-    def build(fabric: Fabric) -> Joint:
-        joint = Joint(fabric, scn, isn, params)
-        for name, part in joint.parts.items():
-            part.gan.load_weights(starts[name])
-        return joint
-
-    about = {"scn": scn, "isn": isn}
-    train_stage("joint", params, params, data, device, build, about, starts)
+    train_stage("joint", TRAINER, {"train_joint": params, "train_scn": scn, "train_isn": isn}, data, device)

@@ -9,31 +9,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from pipeline.core.allowed import Range
 from pipeline.core.console import console
 from pipeline.core.errors import Stopped, UserError
 from pipeline.core.files import write_bytes
 from pipeline.training.checkpoint import Resume
 from pipeline.training.data import Batch
 
+Steps = Annotated[int, Range(least=1)]
 Row = dict[str, float]
+VALIDATED = "val_"  # how the columns begin that are measured on people who are not trained on
 
 
 @dataclass(frozen=True)
 class ScheduleParams:
-    """How long a stage trains and how often it tells."""
+    """How long a stage trains, how often it tells, and when it has learnt enough."""
 
-    steps: int  # N1, N2, N3 of Algorithm 1: at most
-    plateau_patience_steps: int  # stop when `plateau_term` has not got better for so long; 0: never
-    plateau_term: str
-    log_every_steps: int
-    save_every_steps: int
-    sample_every_steps: int
+    steps: Steps  # N1, N2, N3 of Algorithm 1: at most
+    plateau_patience_steps: Annotated[int, Range(least=0)]  # stop when no better for so long; 0: never
+    plateau_measure: str  # of `validate`, on people who are not trained on; less is better
+    log_every_steps: Steps
+    save_every_steps: Steps
+    validate_every_steps: Steps  # measured, and shown on a sample sheet
 
 
 class Trainer(Protocol):
@@ -57,42 +59,69 @@ def fit(
     batches: Callable[[int], Batch],
     schedule: ScheduleParams,
     resume: Resume,
-    sample: Callable[[int], None],
+    validate: Callable[[int], Row],
     label: str,
     mean: Callable[[Tensor], Tensor] | None = None,
 ) -> list[Row]:
     """Train until the schedule or the plateau ends it; returns the history, one row per log interval.
 
+    `validate`: measures the nets after so many steps; its figures join the row of that step, or of the next.
     `mean`: over the processes that train together, so that all log and decide alike; None where there is one.
 
     Raises UserError when a term is not finite (the last good state stays), Stopped on SIGTERM.
     """
-    step, history, sums = _restore(trainer, resume, label)
-    with _progress(label, schedule.steps, step) as show, _termination() as asked:
-        started, counted = time.monotonic(), 0
+    from pipeline.core.progress import counted  # not at the top: no result depends on how it looks
+
+    step, history, sums, measured = _restore(trainer, resume, label)
+    with counted(label, schedule.steps, step) as show, _termination() as asked:
+        started, seen = time.monotonic(), 0
         while step < schedule.steps and not plateaued(history, schedule):
             lr = trainer.set_progress(step / schedule.steps)
             batch = batches(step)
             terms = trainer.step(batch)
             sums = {key: sums[key].to(value) + value if sums else value for key, value in terms.items()}
-            step, counted = step + 1, counted + len(batch["photo"])
-            logged = step % schedule.log_every_steps == 0 or step == schedule.steps
-            stop = asked() if mean is None else logged and bool(mean(_flag(sums, asked())) > 0)
-            saved = step % schedule.save_every_steps == 0 or stop
-            if mean and (logged or saved):
+            step, seen = step + 1, seen + len(next(iter(batch.values())))
+            due = _due(step, schedule)
+            stop = asked() if mean is None else due.log and bool(mean(_flag(sums, asked())) > 0)
+            saved = due.save or stop
+            if mean and (due.log or saved):
                 sums = {key: mean(value) for key, value in sums.items()}
-            if logged:
-                history.append(_row(step, sums, lr, history))
-                sums = {}
-                show(step, history[-1], counted / (time.monotonic() - started))
-            if step % schedule.sample_every_steps == 0 or step == schedule.steps:
-                sample(step)
+            if due.validate:
+                measured = validate(step)
+            if due.log:
+                history.append(_row(step, sums, lr, history) | measured)
+                sums, measured = {}, Row()
+                show(step, _remark(history[-1], seen / (time.monotonic() - started)))
             if saved:
                 sums_so_far = {f"sums/{key}": value for key, value in sums.items()}
-                resume.save(sums_so_far | trainer.state(), {"step": step, "history": history})
+                resume.save(sums_so_far | trainer.state(), {"step": step, "history": history, "measured": measured})
             if stop and step < schedule.steps:
                 raise Stopped(f"{label}: stopped at step {step} of {schedule.steps}; run it again to go on")
     return history
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is to be done after a step."""
+
+    log: bool
+    save: bool
+    validate: bool
+
+
+def _due(step: int, schedule: ScheduleParams) -> Due:
+    last = step == schedule.steps
+    return Due(
+        last or step % schedule.log_every_steps == 0,
+        step % schedule.save_every_steps == 0,
+        last or step % schedule.validate_every_steps == 0,
+    )
+
+
+def _remark(row: Row, rate: float) -> str:
+    """Images a second, then the terms, those measured on val first."""
+    told = sorted((key for key in row if key not in ("step", "lr")), key=lambda key: not key.startswith(VALIDATED))
+    return f"{rate:.1f} images/s, {' '.join(f'{key} {row[key]:.3g}' for key in told)}"
 
 
 def _flag(sums: Mapping[str, Tensor], value: bool) -> Tensor:
@@ -100,17 +129,17 @@ def _flag(sums: Mapping[str, Tensor], value: bool) -> Tensor:
     return torch.full_like(next(iter(sums.values())), float(value))
 
 
-def _restore(trainer: Trainer, resume: Resume, label: str) -> tuple[int, list[Row], dict[str, Tensor]]:
+def _restore(trainer: Trainer, resume: Resume, label: str) -> tuple[int, list[Row], dict[str, Tensor], Row]:
     saved = resume.load()
     if saved is None:
-        return 0, [], {}
+        return 0, [], {}, {}
     tensors, about = saved
     sums = {key.removeprefix("sums/"): tensors.pop(key) for key in list(tensors) if key.startswith("sums/")}
     trainer.load_state(tensors)
     elsewhere = about["made_on"] != resume.made_on
     note = f", saved on {about['made_on']}: not to the same bytes as one run" if elsewhere else ""
     console.print(f"{label}: going on from step {about['step']}{note}")
-    return about["step"], about["history"], sums
+    return about["step"], about["history"], sums, about["measured"]
 
 
 def _row(step: int, sums: dict[str, Tensor], lr: float, history: Sequence[Row]) -> Row:
@@ -125,39 +154,21 @@ def _row(step: int, sums: dict[str, Tensor], lr: float, history: Sequence[Row]) 
 
 
 def plateaued(history: Sequence[Row], schedule: ScheduleParams) -> bool:
-    """Whether the watched term, smoothed over a quarter of the patience, was best longer ago than the patience.
+    """Whether the measure was best, on people who are not trained on, longer ago than the patience.
 
-    Raises UserError where there is no such term.
+    Raises UserError where there is no such measure.
     """
-    patience = schedule.plateau_patience_steps // schedule.log_every_steps
-    if patience and history and schedule.plateau_term not in history[0]:
-        known = sorted(set(history[0]) - {"step", "lr"})
-        raise UserError(f"training: no term '{schedule.plateau_term}' (plateau_term) has a weight; there are {known}")
-    if patience == 0 or len(history) <= patience:
+    patience, name = schedule.plateau_patience_steps, f"{VALIDATED}{schedule.plateau_measure}"
+    rows = [row for row in history if any(key.startswith(VALIDATED) for key in row)]
+    if not patience or not rows:
         return False
-    values = [row[schedule.plateau_term] for row in history]
-    window = max(1, patience // 4)
-    smooth = [sum(values[max(0, i + 1 - window) : i + 1]) / min(window, i + 1) for i in range(len(values))]
-    best = min(range(len(smooth)), key=smooth.__getitem__)
-    return len(smooth) - 1 - best >= patience
-
-
-@contextmanager
-def _progress(label: str, total: int, done: int) -> Iterator[Callable[[int, Row, float], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[terms]}"), console=console) as bar:
-        task = bar.add_task(label, total=total, completed=done, terms="")
-        tenth = done * 10 // total
-
-        def show(step: int, row: Row, rate: float) -> None:
-            terms = " ".join(f"{key} {value:.3g}" for key, value in row.items() if key not in ("step", "lr"))
-            bar.update(task, completed=step, terms=f"{rate:.1f} images/s {terms}")
-            nonlocal tenth
-            if not console.is_terminal and step * 10 // total > tenth:
-                tenth = step * 10 // total
-                console.print(f"{label}: step {step}/{total}, {rate:.2f} images/s, {terms}")
-
-        yield show
+    if name not in rows[0]:
+        known = sorted(key.removeprefix(VALIDATED) for key in rows[0] if key.startswith(VALIDATED))
+        raise UserError(
+            f"training: no measure '{schedule.plateau_measure}' (schedule.plateau_measure); there are {known}"
+        )
+    best = min(rows, key=lambda row: row[name])
+    return history[-1]["step"] - best["step"] >= patience
 
 
 @contextmanager
@@ -175,9 +186,9 @@ def _termination() -> Iterator[Callable[[], bool]]:
 
 
 def write_history(path: Path, history: Sequence[Row]) -> None:
-    """history.csv: step, every term (mean since the row before), D accuracy, learning rate."""
+    """history.csv: step, every term (mean since the row before), D accuracy, learning rate, figures on val."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]) if history else ["step"], lineterminator="\n")
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in history for key in row)), lineterminator="\n")
     writer.writeheader()
     writer.writerows([{key: f"{value:.8g}" for key, value in row.items()} for row in history])
     write_bytes(path, text.getvalue().encode())

@@ -3,19 +3,25 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from models.losses.photo import l1
 from models.losses.strokes import calibration
+from pipeline.core.allowed import Items
+from pipeline.core.polarity import turned_tensor
 from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
+from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
-from pipeline.training.run import Device, train_stage, weighted_sum
+from pipeline.training.trainers import Drawn, Needs, TrainingStage, train_stage, weighted_sum
 
 CHANNELS = (1, 1)
+LINE = 0.5  # of the calibrated strokes and of their truth, above which there is a line
 
 
 @dataclass(frozen=True)
@@ -44,14 +50,16 @@ class ScnParams:
     optimizer: OptimizerParams
     schedule: ScheduleParams
     augment: AugmentParams
-    styles: tuple[str, ...]  # drawn from; "artist": people's drawings, where the data has them
-    drawn: tuple[Literal["deformed", "simplified"], ...]  # as an unpractised hand draws, as the simplifier traced
+    styles: tuple[str, ...]  # learned from; none named: all that are packed
+    drawn: Annotated[tuple[Drawn, ...], Items()]
     batch: int
     seed: int
 
 
 class Scn:
     """R = G1(S), Eq. 1, with the terms of Eq. 4."""
+
+    LAYERS = ("product",)  # what it is measured against and shown beside, whatever its targets
 
     def __init__(self, fabric: Fabric, params: ScnParams) -> None:
         self.gan = Gan(fabric, params.net, params.optimizer, params.loss.adversarial, CHANNELS)
@@ -96,10 +104,15 @@ class Scn:
     def weights(self) -> dict[str, Tensor]:
         return self.gan.weights()
 
+    def measure(self, batch: Batch) -> dict[str, Tensor]:
+        """How wrong the calibrated strokes are beside the true Canny ⊙ HED: lines, by place; l1, by darkness."""
+        refined = self.gan.shown(batch["sketch"])
+        return {"lines": missed_lines(refined, batch["product"]), "l1": l1(batch["product"], refined)}
+
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
         return {
-            "sketch": 1 - batch["sketch"],
+            "sketch": turned_tensor(batch["sketch"]),
             "canny x hed": batch["product"],
             "refined": self.gan.shown(batch["sketch"]),
         }
@@ -110,6 +123,27 @@ def _by_target(maps: Sequence[Tensor], count: int) -> list[list[Tensor]]:
     return [[layer[i : i + count] for layer in maps] for i in range(0, len(maps[0]), count)]
 
 
+def missed_lines(refined: Tensor, truth: Tensor) -> Tensor:
+    """1 - F of the lines drawn, each found within 2 px of the other's: (N, 1, H, W) in [0, 1], 1 = ink -> scalar."""
+    drawn, true = refined > LINE, truth > LINE
+    near_true, near_drawn = (F.max_pool2d(lines.float(), 5, 1, 2) > 0 for lines in (true, drawn))
+    precision = (drawn & near_true).sum() / drawn.sum().clamp_min(1)
+    recall = (true & near_drawn).sum() / true.sum().clamp_min(1)
+    return 1 - 2 * precision * recall / (precision + recall).clamp_min(1e-6)
+
+
+def _needs(sections: Mapping[str, Any]) -> Needs:
+    params: ScnParams = sections["train_scn"]
+    return Needs(tuple(dict.fromkeys((*Scn.LAYERS, *params.loss.targets))), params)
+
+
+def _build(fabric: Fabric, sections: Mapping[str, Any], _: object) -> Scn:
+    return Scn(fabric, sections["train_scn"])
+
+
+TRAINER = TrainingStage({"train_scn": ScnParams}, _needs, _build)
+
+
 def run(params: ScnParams, data: Path, device: Device) -> None:
     """Train SCN alone: data/packed -> data/trained/scn."""
-    train_stage("scn", params, params, data, device, lambda fabric: Scn(fabric, params))
+    train_stage("scn", TRAINER, {"train_scn": params}, data, device)

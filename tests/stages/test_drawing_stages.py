@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.params import CHECKOUT, ParamsError, load
+from pipeline.core.params import load
 from pipeline.core.polarity import Photo, Sketch, luminance
+from pipeline.core.workspace import SHIPPED
 from pipeline.drawing.deformation import deform, displacement_field
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.soft_edges import soft_edges
@@ -22,12 +23,12 @@ from pipeline.stages.simplify import SimplifyParams, generator, simplify
 from pipeline.styles import STYLES
 from pipeline.styles.photosketch import PhotosketchParams, photosketch
 
-PARAMS = CHECKOUT / "params.yaml"
+PARAMS = SHIPPED / "params.yaml"
 SIMPLE = load(SimplifyParams, "simplify", PARAMS)
 
 
 def draw_style(name: str) -> Callable[[Photo], Sketch]:
-    style = STYLES[name]()
+    style = STYLES[name]
     params = load(style.params, f"styles.{name}", PARAMS)
     return lambda photo: style.draw(photo, params)
 
@@ -107,11 +108,6 @@ def test_photosketch_fills_masses_with_lines_unless_told_not_to(monkeypatch: pyt
     assert 0.3 < filled[inside].mean() < 0.95
     assert outlined[inside].max() == 0
     assert outlined.max() > 0.5
-
-
-def test_a_darkness_out_of_range_is_refused_by_name() -> None:
-    with pytest.raises(ParamsError, match=r"styles\.photosketch\.lightest"):
-        replace(load(PhotosketchParams, "styles.photosketch", PARAMS), lightest=1.2)
 
 
 def test_canny_finds_the_circle_thin_and_only_it() -> None:
@@ -231,14 +227,6 @@ def test_a_stroke_is_as_dark_as_the_ink_under_it() -> None:
     assert drawn[40, 20] < 0.2 < 0.4 < drawn[40, 90] < 0.8
     assert drawn[90, 20:100].max() < 0.1
     np.testing.assert_array_equal(pressed(lines, np.zeros_like(sketch), 0.15)[0].pressures, np.float32(0.15))
-
-
-@pytest.mark.parametrize("wrong", [-0.1, 1.5])
-def test_darkness_beyond_paper_and_black_is_refused(wrong: float) -> None:
-    with pytest.raises(ParamsError, match=r"simplify\.lightest"):
-        replace(SIMPLE, lightest=wrong)
-    with pytest.raises(ParamsError, match=r"simplify\.deform\.evenness"):
-        replace(SIMPLE, deform=replace(SIMPLE.deform, evenness=wrong))
 
 
 def test_where_strokes_cross_the_darker_shows_whatever_the_order() -> None:

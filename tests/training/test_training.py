@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.losses import photo
 from pipeline.apps import export
 from pipeline.apps.system import System, load_system, read_system
 from pipeline.core.dataset import Split, read_split
@@ -16,13 +17,7 @@ from pipeline.core.errors import Stopped, UserError
 from pipeline.core.layout import Layout
 from pipeline.evaluation import evaluate
 from pipeline.training import isn, joint, scn
-from pipeline.training.adversarial import (
-    AdversarialParams,
-    DiscriminatorParams,
-    GeneratorParams,
-    NetParams,
-    OptimizerParams,
-)
+from pipeline.training.adversarial import AdversarialParams, NetParams, OptimizerParams
 from pipeline.training.checkpoint import (
     CheckpointError,
     Resume,
@@ -32,52 +27,73 @@ from pipeline.training.checkpoint import (
     save_tensors,
     workspace_lock,
 )
-from pipeline.training.data import Ahead, AugmentParams, Batches
+from pipeline.training.data import Ahead, AugmentParams, Batches, Unpaired
+from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams, plateaued
-from pipeline.training.run import Device, sketch_layers
+from pipeline.training.nets import ResnetParams, SnPatchParams, make_generator
+from pipeline.training.trainers import sketch_layers, validation
 
 CPU = Device("cpu", "32-true")
 SIZE = 64
-NET = NetParams(GeneratorParams("resnet", 2, 1, 2, "pixel", "resize", "zeros", False), DiscriminatorParams(2, 1))
-OPTIMIZER = OptimizerParams(1e-3, 0.1, (0.0, 0.9), 0.5, 0.0)
-PLAIN = AdversarialParams("lsgan", 0.0, ())
-SCHEDULE = ScheduleParams(6, 0, "calibration", 2, 2, 6)
+LAYERS = ("photo", "canny", "hed", "product")
+PATCH = SnPatchParams("sn_patch", width=2, scales=1)
+PLAIN_NET = ResnetParams(
+    "resnet", width=2, blocks=1, dilation=2, norm="pixel", up="resize", padding="zeros", spectral=False
+)
+PAPERS_NET = replace(PLAIN_NET, norm="instance", up="transposed", padding="reflect", spectral=True)
+OPTIMIZER = OptimizerParams(lr=1e-3, discriminator_lr_share=0.1, betas=(0.0, 0.9), final_lr_share=0.5, ema=0.0)
+PLAIN = AdversarialParams("lsgan", r1=0.0, augment=())
+SCHEDULE = ScheduleParams(
+    steps=6,
+    plateau_patience_steps=0,
+    plateau_measure="lines",
+    log_every_steps=2,
+    save_every_steps=2,
+    validate_every_steps=6,
+)
 STILL = AugmentParams(flip=True, shift_px=8, angle_deg=0, zoom=0)
 SCN = scn.ScnParams(
-    NetParams(GeneratorParams("resnet", 2, 1, 2, "instance", "transposed", "reflect", True), DiscriminatorParams(2, 1)),
-    scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(1.0, 10.0)),
-    OPTIMIZER,
-    SCHEDULE,
-    STILL,
-    ("xdog",),
-    ("deformed",),
-    2,
-    0,
+    net=NetParams(PAPERS_NET, PATCH),
+    loss=scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(adversarial=1.0, calibration=10.0)),
+    optimizer=OPTIMIZER,
+    schedule=SCHEDULE,
+    augment=STILL,
+    styles=("xdog",),
+    drawn=("deformed",),
+    batch=2,
+    seed=0,
 )
 ISN = isn.IsnParams(
-    NET,
-    isn.IsnLoss(
-        isn.PerceptualParams("random", ("conv1_1", "conv2_1"), ("conv2_2",)),
+    net=NetParams(PLAIN_NET, PATCH),
+    loss=isn.IsnLoss(
+        isn.PerceptualParams("random", layers=("conv1_1", "conv2_1"), style_layers=("conv2_2",)),
         "paper",
         PLAIN,
-        isn.IsnWeights(1.0, 0.1, 0.1, 200.0, 1.0, 0.0),
+        isn.IsnWeights(l1=1.0, adversarial=0.1, perceptual=0.1, style=200.0, tv=1.0, ssim=0.0),
     ),
-    OPTIMIZER,
-    replace(SCHEDULE, plateau_term="l1"),
-    STILL,
-    2,
-    0,
+    optimizer=OPTIMIZER,
+    schedule=replace(SCHEDULE, plateau_measure="l1"),
+    augment=STILL,
+    batch=2,
+    seed=0,
 )
 JOINT = joint.JointParams(
-    OPTIMIZER, replace(SCHEDULE, plateau_term="isn_l1"), STILL, ("xdog",), ("deformed",), 1.0, 2, 0
+    optimizer=OPTIMIZER,
+    schedule=replace(SCHEDULE, plateau_measure="isn_l1"),
+    augment=STILL,
+    styles=("xdog",),
+    drawn=("deformed",),
+    isn_to_scn=1.0,
+    batch=2,
+    seed=0,
 )
 
 
 def write_data(folder: Path) -> Path:
-    """Three faces of noise in train and in test, packed."""
+    """Three faces of noise in train, in val and in test, packed."""
     rng = np.random.default_rng(0)
     names = ("canny", "hed", "product", "sketch/xdog", "clean/xdog")
-    for split in ("train", "test"):
+    for split in ("train", "val", "test"):
         packed = folder / "packed" / split
         (packed / "sketch").mkdir(parents=True)
         (packed / "clean").mkdir()
@@ -125,8 +141,6 @@ def test_refine_matches_the_training_net(data: Path) -> None:
     isn.run(ISN, data, CPU)
     system = load_system(Layout(data), "apart", "cpu")
     tensors, _ = load_tensors(Layout(data).trained("scn") / "weights.safetensors")
-    from pipeline.training.adversarial import make_generator
-
     net = make_generator(SCN.net.generator, (1, 1))
     net.load_state_dict({k.removeprefix("g/"): v for k, v in tensors.items() if k.startswith("g/")})
     sketch = read_split(Layout(data), "test").layers["sketch/xdog"]
@@ -261,19 +275,19 @@ def test_two_runs_in_one_workspace_are_told(data: Path) -> None:
 
 def test_a_batch_that_processes_cannot_share_is_refused(data: Path) -> None:
     with pytest.raises(UserError, match="batch of 3"):
-        Batches(read_split(Layout(data), "train"), (), 3, STILL, 0, part=(0, 2))
+        Batches(read_split(Layout(data), "train"), LAYERS, (), 3, STILL, 0, part=(0, 2))
 
 
 def test_parts_of_a_batch_make_the_whole(data: Path) -> None:
     split, augment = read_split(Layout(data), "train"), AugmentParams(True, 8, 10, 0.1)
-    whole = Batches(split, ("sketch/xdog",), 4, augment, 7)(2)
-    parts = [Batches(split, ("sketch/xdog",), 4, augment, 7, part=(i, 2))(2) for i in range(2)]
+    whole = Batches(split, LAYERS, ("sketch/xdog",), 4, augment, 7)(2)
+    parts = [Batches(split, LAYERS, ("sketch/xdog",), 4, augment, 7, part=(i, 2))(2) for i in range(2)]
     for key, value in whole.items():
         assert torch.equal(torch.stack([part[key] for part in parts], 1).flatten(0, 1), value), key
 
 
 def test_batches_made_ahead_are_the_same(data: Path) -> None:
-    made = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 7)
+    made = Batches(read_split(Layout(data), "train"), LAYERS, ("sketch/xdog",), 2, STILL, 7)
     with Ahead(made, 3) as ahead:
         for step in (0, 1, 2, 9, 10):
             assert torch.equal(ahead(step)["photo"], made(step)["photo"])
@@ -284,7 +298,7 @@ def test_moving_average_is_what_is_handed_on(data: Path) -> None:
     fabric = CPU.fabric()
     trainer = scn.Scn(fabric, replace(SCN, optimizer=replace(OPTIMIZER, ema=0.5)))
     expected = [p.clone() for p in trainer.gan.generator.parameters()]
-    batches = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 0)
+    batches = Batches(read_split(Layout(data), "train"), LAYERS, ("sketch/xdog",), 2, STILL, 0)
     for step in range(3):
         trainer.step(batches(step))
         decay = min(0.5, (2 + step) / (11 + step))
@@ -305,7 +319,7 @@ def test_moving_average_is_what_is_handed_on(data: Path) -> None:
 )
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_options_of_d_train(data: Path, adversarial: AdversarialParams, precision: str) -> None:
-    net = replace(ISN.net, discriminator=DiscriminatorParams(2, 2))
+    net = replace(ISN.net, discriminator=replace(PATCH, scales=2))
     isn.run(replace(ISN, net=net, loss=replace(ISN.loss, adversarial=adversarial)), data, Device("cpu", precision))
     assert Layout(data).trained("isn").exists()
 
@@ -327,7 +341,7 @@ def test_r1_is_the_squared_slope_of_d() -> None:
 def test_the_photo_teaches_the_scn_as_much_as_asked(data: Path) -> None:
     """The photo's losses alone: their gradient in G1 is as large as its weight, and G1 keeps its weights at 0."""
     fabric, weights_of = CPU.fabric(), scn.ScnWeights(0.0, 0.0)
-    batch = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 0)(0)
+    batch = Batches(read_split(Layout(data), "train"), LAYERS, ("sketch/xdog",), 2, STILL, 0)(0)
     slopes = []
     for weight in (1.0, 3.0, 0.0):
         torch.manual_seed(0)
@@ -345,20 +359,58 @@ def test_the_photo_teaches_the_scn_as_much_as_asked(data: Path) -> None:
 
 
 def test_terms_are_those_with_a_weight_and_their_sum_is_the_loss(data: Path) -> None:
-    batch = Batches(read_split(Layout(data), "train"), ("sketch/xdog",), 2, STILL, 0)(0)
+    batch = Batches(read_split(Layout(data), "train"), LAYERS, ("sketch/xdog",), 2, STILL, 0)(0)
     weights = isn.IsnWeights(l1=2.0, adversarial=0.0, perceptual=0.0, style=0.0, tv=0.0, ssim=3.0)
     trainer = isn.Isn(CPU.fabric(), replace(ISN, loss=replace(ISN.loss, weights=weights)))
-    photo = trainer.gan.g(batch["product"])
-    terms = trainer.terms(photo, batch)
+    made = trainer.gan.g(batch["product"])
+    terms = trainer.terms(made, batch)
     assert terms.keys() == {"l1", "ssim"}
-    expected = 2 * photo.l1(batch["photo"], photo) + 3 * photo.dissimilarity(batch["photo"], photo)
+    expected = 2 * photo.l1(batch["photo"], made) + 3 * photo.dissimilarity(batch["photo"], made)
     torch.testing.assert_close(trainer.total(terms), expected)
 
 
-def test_kinds_and_styles_name_layers() -> None:
-    both = replace(SCN, styles=("xdog", "artist"), drawn=("deformed", "simplified"))
-    assert sketch_layers(both) == ("sketch/xdog", "sketch/artist", "clean/xdog", "sketch/artist")
-    assert sketch_layers(None) == ()
+def test_kinds_and_styles_name_layers(data: Path) -> None:
+    split = read_split(Layout(data), "train")
+    people = replace(split, layers=dict(split.layers) | {"sketch/artist": split.layers["hed"]})
+    both = replace(SCN, styles=(), drawn=("deformed", "simplified", "people"))
+    assert sketch_layers(people, both) == ("sketch/xdog", "clean/xdog", "sketch/artist")
+    assert sketch_layers(people, replace(both, styles=("fdog",))) == ("sketch/fdog", "clean/fdog", "sketch/artist")
+    assert sketch_layers(split, None) == ()
+    with pytest.raises(UserError, match="people's drawings are asked for"):
+        sketch_layers(split, both)
+
+
+def mark(data: Path, split: str, value: int) -> None:
+    """Every photo of a split of one gray."""
+    photos = data / "packed" / split / "photo.npy"
+    np.save(photos, np.full_like(np.load(photos), value))
+
+
+def test_what_is_measured_meanwhile_is_val_and_never_test(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for split, value in (("train", 10), ("val", 20), ("test", 30)):
+        mark(data, split, value)
+    needs = isn.TRAINER.needs({})
+    assert {round(255 * b["photo"].mean().item()) for b in validation(Layout(data), needs)} == {20}
+    (data / "packed" / "val").rename(data / "packed" / "ar")
+    (data / "packed" / "ar" / "index.json").unlink()
+    assert {round(255 * b["photo"].mean().item()) for b in validation(Layout(data), needs)} == {10}
+    assert "no split 'val'" in capsys.readouterr().err
+
+
+def test_unpaired_batches_show_another_persons_sketch(data: Path) -> None:
+    split = read_split(Layout(data), "train")
+    faces = np.arange(3, dtype=np.uint8)[:, None, None] * np.ones((1, SIZE, SIZE), np.uint8)
+    layers = {"photo": np.repeat(faces[..., None], 3, 3), "sketch/xdog": 255 - faces}
+    still = AugmentParams(False, 0, 0, 0)
+
+    def made(names: tuple[str, ...], sketches: tuple[str, ...], seed: int) -> Batches:
+        return Batches(replace(split, layers=layers), names, sketches, 3, still, seed)
+
+    pairs = Unpaired(made(("photo",), (), 0), made((), ("sketch/xdog",), 1))
+    shown = [pairs(step) for step in range(20)]
+    same = torch.cat([b["photo"][:, 0, 0, 0] == b["sketch"][:, 0, 0, 0] for b in shown]).float().mean()
+    assert 0 < same < 0.7  # by chance a third
+    assert {round(255 * v) for b in shown for v in b["sketch"][:, 0, 0, 0].tolist()} == {0, 1, 2}
 
 
 @pytest.mark.parametrize(
@@ -398,13 +450,13 @@ def test_sigterm_saves_and_says_so(data: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_batches_are_a_function_of_seed_and_step(data: Path) -> None:
     split = read_split(Layout(data), "train")
-    one, two = (Batches(split, ("sketch/xdog",), 3, STILL, 7) for _ in range(2))
+    one, two = (Batches(split, LAYERS, ("sketch/xdog",), 3, STILL, 7) for _ in range(2))
     for key, value in one(5).items():
         assert torch.equal(value, two(5)[key])
         assert value.min() >= 0
         assert value.max() <= 1
     assert not torch.equal(one(5)["photo"], one(6)["photo"])
-    still = Batches(split, ("sketch/xdog",), 3, AugmentParams(False, 0, 0, 0), 7)(0)
+    still = Batches(split, LAYERS, ("sketch/xdog",), 3, AugmentParams(False, 0, 0, 0), 7)(0)
     seen = {tuple(image.flatten()[:9].tolist()) for image in still["photo"]}
     assert len(seen) == 3, "every face once before any twice"
 
@@ -412,14 +464,14 @@ def test_batches_are_a_function_of_seed_and_step(data: Path) -> None:
 def test_layers_of_a_face_move_together(data: Path) -> None:
     split = read_split(Layout(data), "train")
     layers = dict(split.layers) | {"canny": split.layers["hed"], "sketch/xdog": 255 - np.array(split.layers["hed"])}
-    batch = Batches(replace(split, layers=layers), ("sketch/xdog",), 4, AugmentParams(True, 40, 0, 0), 0)(3)
+    batch = Batches(replace(split, layers=layers), LAYERS, ("sketch/xdog",), 4, AugmentParams(True, 40, 0, 0), 0)(3)
     assert torch.equal(batch["canny"], batch["hed"])
     torch.testing.assert_close(batch["sketch"], batch["hed"])
 
 
 def test_unpacked_style_is_named(data: Path) -> None:
     with pytest.raises(UserError, match="fdog"):
-        Batches(read_split(Layout(data), "train"), ("sketch/fdog",), 1, STILL, 0)
+        Batches(read_split(Layout(data), "train"), LAYERS, ("sketch/fdog",), 1, STILL, 0)
 
 
 @pytest.mark.parametrize(
@@ -427,17 +479,21 @@ def test_unpacked_style_is_named(data: Path) -> None:
     [
         ([5, 4, 3, 2, 1, 0.5, 0.4, 0.3], False),
         ([5, 4, 3, 3, 3, 3, 3, 3, 3], True),
-        ([5, 4, 3, 3.2, 2.9, 3.1, 2.8, 3.0, 2.5], False),
+        ([5, 4, 3, 3.2, 3.1, 3.3], False),
+        ([5, 4, 3, 3.2, 3.1, 3.3, 3.2], True),
         ([1, 2, 3, 4, 5], True),
         ([5, 4], False),
     ],
 )
 def test_plateau(values: list[float], expected: bool) -> None:
-    schedule = ScheduleParams(1000, 40, "l1", 10, 10, 10)
-    assert plateaued([{"step": 10.0 * i, "l1": float(v)} for i, v in enumerate(values)], schedule) is expected
-    assert not plateaued([{"l1": 1.0}] * 50, replace(schedule, plateau_patience_steps=0))
-    with pytest.raises(UserError, match=r"no term 'l2'.*'l1'"):
-        plateaued([{"step": 10.0, "l1": 1.0}], replace(schedule, plateau_term="l2"))
+    schedule = replace(SCHEDULE, steps=1000, plateau_patience_steps=40, plateau_measure="l1")
+    rows = [{"step": 10.0 * i, "l1": -10.0 * i, "val_l1": float(v)} for i, v in enumerate(values)]
+    assert plateaued(rows, schedule) is expected
+    between = [row for r in rows for row in (r, {"step": r["step"] + 5, "l1": 0.0})]
+    assert plateaued(between[:-1], schedule) is expected
+    assert not plateaued(rows * 9, replace(schedule, plateau_patience_steps=0))
+    with pytest.raises(UserError, match=r"no measure 'l2'.*'l1'"):
+        plateaued(rows, replace(schedule, plateau_measure="l2"))
 
 
 def test_weights_file_cut_short_or_missing_is_refused(tmp_path: Path) -> None:

@@ -20,11 +20,13 @@ from pipeline.helpers.augment import CropAugment, crop_matrix, cropped, relit
 from pipeline.helpers.contour_drawer.fs2k import contours, read_pair, split_ids
 from pipeline.helpers.edge_detector.bsds500 import annotated_ids, read_annotated
 from pipeline.helpers.supervised import NetParams, OptimizerParams, Supervised
-from pipeline.training.checkpoint import run_key, training_code
+from pipeline.training.checkpoint import run_key
 from pipeline.training.data import Batch
+from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
-from pipeline.training.run import SHEET_FACES, Device, Run, train
+from pipeline.training.run import Run, train
 from pipeline.training.sample_order import nth_sample
+from pipeline.training.samples import SHEET_FACES
 
 Ink = NDArray[np.uint8]  # (H, W, K): K drawings of one photo, 255 = ink
 
@@ -151,7 +153,7 @@ def run(params: ContoursParams, data: Path, device: Device) -> None:
     batches = Drawings(faces, scenes, params.boundary_share, params.augment, params.batch, params.seed)
     shown = read_faces(Path(params.pairs), held[:SHEET_FACES])
     shown_batch = Drawings(shown, shown, 0.0, params.augment, SHEET_FACES, params.seed)(0)
-    key = run_key({"contours": params}, faces.digest() + scenes.digest(), training_code())
+    key = run_key({"contours": params}, faces.digest() + scenes.digest(), code_of(Path(__file__)))
     header = {"stage": "contours", "params": asdict(params)}
 
     def build(fabric: Fabric) -> Supervised:
@@ -160,6 +162,6 @@ def run(params: ContoursParams, data: Path, device: Device) -> None:
 
     target = Layout(data).trained("contours")
     train(
-        Run("contours", params.schedule, params.seed, lambda _: batches, shown_batch, build, key, header, target),
+        Run("contours", params.schedule, params.seed, lambda _: batches, [shown_batch], build, key, header, target),
         device,
     )

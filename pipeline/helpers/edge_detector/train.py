@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.helpers.edge_net import EdgeNet, balanced_cross_entropy
+from pipeline.core.code import code_of
 from pipeline.core.layout import Layout
 from pipeline.core.polarity import Photo
 from pipeline.helpers.augment import CropAugment, crop_matrix, cropped, relit
 from pipeline.helpers.edge_detector.bsds500 import annotated_ids, read_annotated
 from pipeline.helpers.supervised import NetParams, OptimizerParams, Supervised
-from pipeline.training.checkpoint import load_tensors, run_key, training_code
+from pipeline.training.checkpoint import load_tensors, run_key
 from pipeline.training.data import Batch
+from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
-from pipeline.training.run import SHEET_FACES, Device, Run, train
+from pipeline.training.run import Run, train
 from pipeline.training.sample_order import nth_sample
+from pipeline.training.samples import SHEET_FACES
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def run(params: EdgesParams, data: Path, device: Device) -> None:
     batches, digest = read_boundaries(params, params.splits, params.seed)
     shown = Boundaries(batches.photos, batches.agreements, params.augment, SHEET_FACES, params.seed + 1)(0)
     starts = [Path(params.start)] if params.start else []
-    key = run_key({"edges": params}, digest, [*training_code(), *starts])
+    key = run_key({"edges": params}, digest, [*code_of(Path(__file__)), *starts])
     header = {"stage": "edges", "params": asdict(params)}
     target = Layout(data).trained("edges")
 
@@ -118,4 +121,4 @@ def run(params: EdgesParams, data: Path, device: Device) -> None:
             net.load_state_dict(load_tensors(start)[0])
         return Supervised(fabric, net, params.optimizer, partial(losses, params=params.loss), columns)
 
-    train(Run("edges", params.schedule, params.seed, lambda _: batches, shown, build, key, header, target), device)
+    train(Run("edges", params.schedule, params.seed, lambda _: batches, [shown], build, key, header, target), device)

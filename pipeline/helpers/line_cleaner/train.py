@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from models.helpers.line_net import LineNet
 from models.losses.strokes import tolerant_dice
+from pipeline.core.code import code_of
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
 from pipeline.core.polarity import Sketch
@@ -28,11 +29,13 @@ from pipeline.drawing.stroke import Stroke
 from pipeline.helpers.augment import CropAugment, Matrix, crop_matrix
 from pipeline.helpers.line_cleaner.evaluate import Traced
 from pipeline.helpers.supervised import NetParams, OptimizerParams, Supervised
-from pipeline.training.checkpoint import load_tensors, run_key, training_code
+from pipeline.training.checkpoint import load_tensors, run_key
 from pipeline.training.data import Batch
+from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
-from pipeline.training.run import SHEET_FACES, Device, Run, train
+from pipeline.training.run import Run, train
 from pipeline.training.sample_order import nth_sample
+from pipeline.training.samples import SHEET_FACES
 
 FACE = (FACE_PX, FACE_PX)  # size of a drawing that is held in memory
 STEP_PX = 2.0  # ours: distance of a curve's points, as simplify's
@@ -189,7 +192,7 @@ def run(params: SimplifierParams, drawings: Sequence[Traced], data: Path, device
         raise UserError(f"train_simplifier.samples: unknown {sorted(unknown)}; there are {', '.join(SAMPLES)}")
     shown = RoughPairs(drawings, replace(params, batch=SHEET_FACES), params.seed + 1)(0)
     starts = [Path(params.start)] if params.start else []
-    code = [*training_code(), Path(__file__).resolve().parents[2] / "drawing" / "rough.py", *starts]
+    code = [*code_of(Path(__file__)), Path(__file__).resolve().parents[2] / "drawing" / "rough.py", *starts]
     key = run_key({"simplifier": params}, _digest(drawings), code)
     header = {"stage": "simplifier", "params": asdict(params)}
     target = Layout(data).trained("simplifier")
@@ -201,4 +204,4 @@ def run(params: SimplifierParams, drawings: Sequence[Traced], data: Path, device
         return Supervised(fabric, net, params.optimizer, partial(losses, params=params.loss), columns)
 
     pairs = RoughPairs(drawings, params, params.seed)
-    train(Run("simplifier", params.schedule, params.seed, lambda _: pairs, shown, build, key, header, target), device)
+    train(Run("simplifier", params.schedule, params.seed, lambda _: pairs, [shown], build, key, header, target), device)
