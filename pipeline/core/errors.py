@@ -2,7 +2,18 @@
 
 
 class UserError(Exception):
-    """Something outside the code is wrong; the command line prints the message and exits with 1."""
+    """Something outside the code is wrong and the work could not begin; the command line prints the message.
+
+    Exit code 2.
+    """
+
+    exit_code = 2
+
+
+class WorkFailed(UserError):
+    """The work began and could not be brought to its end. Exit code 1."""
+
+    exit_code = 1
 
 
 class Stopped(Exception):

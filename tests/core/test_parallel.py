@@ -1,0 +1,56 @@
+"""Work in several processes, when they are killed."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import WorkFailed
+from pipeline.core.parallel import map_images
+
+
+def doubling(*deadly: int) -> Callable[[int], int]:
+    """A function that kills its process where the item is deadly; local, so that it travels by value."""
+
+    def doubled(item: int) -> int:
+        if item in deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 2 * item
+
+    return doubled
+
+
+def test_a_killed_process_costs_its_own_item_alone() -> None:
+    expected = [-item if item in (5, 31) else 2 * item for item in range(40)]
+    assert map_images(doubling(5, 31), list(range(40)), 2, "double", killed=lambda item: -item) == expected
+
+
+def test_without_a_word_for_the_killed_the_work_stops_and_names_the_item() -> None:
+    with pytest.raises(WorkFailed, match="double: the process that worked on 5 was killed"):
+        map_images(doubling(5), list(range(9)), 2, "double")
+
+
+def survivor(folder: Path) -> Callable[[int], int]:
+    """Killed where another is at work as well, as when memory is short."""
+
+    def works(item: int) -> int:
+        mine = folder / f"{os.getpid()}.at_work"
+        mine.touch()
+        time.sleep(0.5)
+        if len(list(folder.glob("*.at_work"))) > 1:
+            (folder / "killed").touch()
+            for path in folder.glob("*.at_work"):
+                path.unlink(missing_ok=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        mine.unlink(missing_ok=True)
+        return item
+
+    return works
+
+
+def test_what_is_killed_only_beside_others_is_made_alone(tmp_path: Path) -> None:
+    assert map_images(survivor(tmp_path), [0, 1, 2], 2, "alone", killed=lambda item: -1) == [0, 1, 2]
+    assert (tmp_path / "killed").exists()
