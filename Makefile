@@ -13,7 +13,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/pip install -q --no-deps -e .
 	touch $@
 
+# Without git, as in a ZIP download, DVC is told so.
 repro: setup
+	test -e .git || $(BIN)/dvc config --local core.no_scm true
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 	$(BIN)/cali-sketch summary
 

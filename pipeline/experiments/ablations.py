@@ -3,6 +3,7 @@
 import json
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +19,10 @@ Changes = dict[str, Any]  # key of params.yaml -> value
 Rows = Mapping[str, Changes]  # variant -> what it changes
 
 QUEUED = ("dvc", "exp", "run", "--queue", "--name")
+NO_GIT = (
+    "experiments are kept in git, and this folder is no repository; run: git init && git add . && git commit -m start"
+    " && dvc config --local core.no_scm false"
+)
 SEEDS = ("train_scn.seed", "train_isn.seed", "train_joint.seed")
 DIFFAUGMENT = ["color", "translation", "cutout"]
 SOURCES = ("xdog", "fdog", "photocopy", "photosketch")
@@ -203,10 +208,9 @@ def taken(shown: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def dvc(arguments: Sequence[str]) -> str:
     """Output of a DVC command. Raises UserError with what it complains of."""
-    try:
-        done = subprocess.run(["dvc", *arguments], capture_output=True, text=True)
-    except FileNotFoundError as error:
-        raise UserError("dvc is not on the PATH; activate the environment that make setup made") from error
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
+    if any(words in done.stderr for words in ("supported for Git", "not a git repository")):
+        raise UserError(NO_GIT)
     if done.returncode:
         raise UserError(f"dvc {arguments[0]} {arguments[1]}: {done.stderr.strip()[-1000:]}")
     return done.stdout
