@@ -120,18 +120,22 @@ class Kind:
     table: Callable[[], Mapping[str, type]]
 
 
-def is_regex(text: str) -> bool:
-    """Whether `re` can compile it."""
+def has_group(text: str) -> bool:
+    """Whether it is a regular expression with a group in parentheses."""
     try:
-        re.compile(text)
+        return re.compile(text).groups > 0
     except (re.error, RecursionError, OverflowError):
         return False
-    return True
 
 
 def is_glob(text: str) -> bool:
     """Whether it is a pattern of paths below a folder, as Path.glob takes it."""
     return bool(text) and "\0" not in text and not text.startswith(("/", "~")) and ".." not in text.split("/")
+
+
+def is_part(text: str) -> bool:
+    """Whether it is one component of a path."""
+    return bool(text.strip(". ")) and not set(text) & set("/\\\0")
 
 
 def is_path(text: str) -> bool:
@@ -149,7 +153,10 @@ Pixels = Annotated[float, Range(least=0, most=64)]  # of a 256-px face
 Weight = Annotated[float, Range(least=0, most=1e6)]  # of a loss
 Seed = Annotated[int, Range(least=0, most=2**32 - 1)]
 FilePath = Annotated[str, That(is_path, "a path")]
+PathPart = Annotated[str, That(is_part, "one component of a path")]
 OptionalPath = Annotated[str, That(lambda text: not text or is_path(text), 'a path, or ""')]
 Name = Annotated[str, That(is_name, "a name of letters, digits, _ and -")]
 Glob = Annotated[str, That(is_glob, 'a glob pattern of paths below the folder, such as "**/*.jpg"')]
-Regex = Annotated[str, That(is_regex, "a regular expression")]
+OptionalRegex = Annotated[
+    str, That(lambda text: not text or has_group(text), 'a regular expression with a group in (), or ""')
+]

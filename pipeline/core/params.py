@@ -68,7 +68,10 @@ def load(cls: type[Params], section: str, path: Path | None = None) -> Params:
 
 
 def build(cls: type[Params], values: Any, where: str) -> Params:
-    """Mapping -> dataclass, checked at every depth. Raises ParamsError with all that is wrong, a line a fault."""
+    """Mapping -> dataclass, checked at every depth. `where`: its section, "" for the whole file.
+
+    Raises ParamsError with all that is wrong, a line for each fault.
+    """
     faults: list[str] = []
     built = _build(cls, values, where, faults)
     if faults:
@@ -108,11 +111,11 @@ def _build(cls: Any, values: Any, where: str, faults: list[str]) -> Any:
     names = [field.name for field in dataclasses.fields(cls)]
     for key in values:
         if key not in names:
-            faults.append(f"{where}.{key}: unknown; allowed: {', '.join(names)}{_of_kind(cls, values)}")
+            faults.append(f"{_at(where, key)}: unknown; allowed: {', '.join(names)}{_of_kind(cls, values)}")
     for name in names:
         if name not in values:
-            faults.append(f"{where}.{name}: missing; allowed: {allowed(hints[name])}")
-    built = {name: _convert(hints[name], values[name], f"{where}.{name}", faults) for name in names if name in values}
+            faults.append(f"{_at(where, name)}: missing; allowed: {allowed(hints[name])}")
+    built = {name: _convert(hints[name], values[name], _at(where, name), faults) for name in names if name in values}
     if len(faults) > before:
         return None
     try:
@@ -181,6 +184,10 @@ def _chosen(table: Mapping[str, type], value: Any, where: str, faults: list[str]
     else:
         return _build(table[value["kind"]], value, where, faults)
     return None
+
+
+def _at(where: str, key: Any) -> str:
+    return f"{where}.{key}" if where else str(key)
 
 
 def _of_kind(cls: type, values: Mapping[str, Any]) -> str:

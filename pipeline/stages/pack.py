@@ -11,11 +11,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.allowed import Items, Pixels, Range
 from pipeline.core.errors import UserError
 from pipeline.core.files import new_folder, write_bytes
 from pipeline.core.image_io import read_gray, read_photo
@@ -24,15 +26,16 @@ from pipeline.core.manifest import Face, read_faces
 from pipeline.core.parallel import map_images
 from pipeline.core.polarity import Edges, to_uint8
 from pipeline.drawing.scale import face_scale
+from pipeline.styles import StyleName
 
 
 @dataclass(frozen=True)
 class PackParams:
     """Section `pack`."""
 
-    styles: tuple[str, ...]  # the synthetic styles to pack; real sketches join as "artist" where they exist
-    product_spread_px: float  # softens Canny in Canny ⊙ HED: standard deviation at a 256-px face; 0: as in the paper
-    min_train: int  # fewer training faces than this is an error
+    styles: Annotated[tuple[StyleName, ...], Items()]  # to pack; real sketches join as "artist" where they exist
+    product_spread_px: Pixels  # softens Canny in Canny ⊙ HED: standard deviation at a 256-px face; 0: as in the paper
+    min_train: Annotated[int, Range(least=1, most=1_000_000)]  # fewer training faces than this is an error
 
 
 @dataclass(frozen=True)

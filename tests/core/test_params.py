@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from pipeline.core.allowed import Items, Kind, OneOf, Range, Regex, Share
+from pipeline.core.allowed import Items, Kind, OneOf, OptionalRegex, Range, Share
 from pipeline.core.params import ParamsError, build, load, require
 
 
@@ -24,7 +24,7 @@ class Outer:
     size: Annotated[int, Range(least=4, most=64, multiple_of=4)]
     limit: int | None
     mixed: dict[Annotated[str, OneOf(lambda: ("pen", "ink"))], Share]
-    subject: Regex
+    subject: OptionalRegex
     low: float
     high: float
 
@@ -97,7 +97,7 @@ def test_good_values_are_taken() -> None:
         ("mixed", {"pan": 1}, "s.mixed.pan: 'pan'; allowed: one of pen, ink"),
         ("mixed", {"pen": 2}, "s.mixed.pen: 2; allowed: a number from 0 to 1"),
         ("mixed", [1], "s.mixed: [1]; allowed: keys, each one of pen, ink, with a number from 0 to 1"),
-        ("subject", "(", "s.subject: '('; allowed: a regular expression"),
+        ("subject", "(", "s.subject: '('; allowed: a regular expression with a group in (), or \"\""),
         ("low", float("nan"), "s.low: nan; allowed: a number"),
         ("low", float("-inf"), "s.low: -inf; allowed: a number"),
         ("low", 10**400, "allowed: a number"),

@@ -1,11 +1,12 @@
 """What the stage crop is told, and why it may refuse a source."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.allowed import FilePath, Glob, Items, Name, OptionalRegex, PathPart, Range, Share
 from pipeline.core.params import require
 from pipeline.stages.crop.exposures import ExposureParams
 
@@ -15,7 +16,20 @@ Point = tuple[float, float]
 Matrix = NDArray[np.float64]  # 2x3, source px -> crop px
 
 
-REASONS = ("unreadable", "no face", "several faces", "too small", "duplicate", "no landmarks", "no sketch")
+REASONS = (
+    "unreadable",
+    "no face",
+    "several faces",
+    "too small",
+    "turned",
+    "no landmarks",
+    "wrong landmarks",
+    "no sketch",
+    "several sketches",
+    "other shape",
+    "duplicate",  # an exact copy: does not count against max_rejected
+    "failed",  # an error that nobody foresaw
+)
 
 
 @dataclass(frozen=True)
@@ -28,11 +42,11 @@ class SplitParams:
     """
 
     method: Literal["folder", "lists", "subject", "hash"]
-    folders: dict[str, str]  # folder: name of the first folder -> split
-    lists: dict[str, tuple[str, ...]]  # lists: split -> ids, or paths relative to the photos
-    subject: str  # regular expression on the relative path whose group 1 is the subject; "": unknown
-    test_share: float  # hash, subject: share of the subjects that is tested
-    val_share: float  # share of the subjects that is val; folder, lists: of the training ones, where none is named val
+    folders: dict[PathPart, Name]  # folder: name of the first folder -> split
+    lists: dict[Name, tuple[FilePath, ...]]  # lists: split -> ids, or paths relative to the photos
+    subject: OptionalRegex  # regular expression on the relative path whose group 1 is the subject; "": unknown
+    test_share: Share  # hash, subject: share of the subjects that is tested
+    val_share: Share  # share of the subjects that is val; folder, lists: of the training ones, where none is named val
 
     def __post_init__(self) -> None:
         require(self.test_share + self.val_share < 1, "test_share + val_share below 1")
@@ -43,18 +57,21 @@ class SplitParams:
 class CropParams:
     """Section `crop`."""
 
-    photos: str  # folder, searched with all below it
-    include: tuple[str, ...]  # glob patterns relative to it, e.g. "*/photos/*"
-    sketches: tuple[str, str] | None  # a path component and its replacement that lead to the real sketch
+    photos: FilePath  # folder, searched with all below it
+    include: Annotated[tuple[Glob, ...], Items()]  # glob patterns relative to it, e.g. "*/photos/*"
+    sketches: tuple[PathPart, PathPart] | None  # folder of photos and of their drawings, side by side below `photos`
     detector: Literal["haar", "yunet", "landmarks", "aligned"]
-    size: int  # side of the crop, px
-    eye_y: float  # where the eyes go, share of the size from the top
-    eye_distance: float  # between the pupils, share of the size
+    size: Annotated[int, Range(least=32, most=2048, multiple_of=4)]  # side of the crop, px
+    eye_y: Annotated[float, Range(least=0.1, most=0.9)]  # where the eyes go, share of the size from the top
+    eye_distance: Annotated[float, Range(least=0.05, most=0.9)]  # between the pupils, share of the size
     border: Literal["reflect", "background"]
-    min_face_px: int  # distance of the pupils in the source below which a face is too small
-    max_rejected: float  # share of the sources that may be rejected before the stage fails
+    min_face_px: Annotated[int, Range(least=1, most=4096)]  # nearer pupils in the source: the face is too small
+    max_rejected: Share  # share of the sources that may be rejected before the stage fails
     exposures: ExposureParams
     splits: SplitParams
+
+    def __post_init__(self) -> None:
+        require(self.sketches is None or len(set(self.sketches)) == 2, "sketches with two different names")
 
 
 class Unusable(Exception):

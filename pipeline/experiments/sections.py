@@ -1,0 +1,116 @@
+"""All of params.yaml: which dataclass holds each section, and which values of several sections do not go together."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import make_dataclass
+from operator import attrgetter
+from typing import Annotated, Any
+
+from pipeline.core.allowed import Items, OneOf
+from pipeline.core.params import ParamsError, build
+
+Section = Any  # an instance of a dataclass that `tree` makes; its fields are the sections below it
+Broken = Iterator[str]
+
+
+def sections() -> dict[str, Any]:
+    """Sections of params.yaml ("styles.xdog") with their dataclasses, lists of names ("styles.names") with their type."""
+    from pipeline.evaluation import evaluate, report, sketch_statistics
+    from pipeline.helpers.contour_drawer.train import ContoursParams
+    from pipeline.helpers.edge_detector.train import EdgesParams
+    from pipeline.helpers.line_cleaner.train import SimplifierParams
+    from pipeline.stages import canny, equalize, hed, pack, simplify
+    from pipeline.stages.crop.settings import CropParams
+    from pipeline.stages.demo.stage import DemoParams
+    from pipeline.styles import STYLES
+    from pipeline.training.trainers import TRAINERS
+
+    edges = {"canny": canny.CannyParams, "hed": hed.HedParams}
+    stages = {
+        "demo": DemoParams,
+        "crop": CropParams,
+        "equalize": equalize.EqualizeParams,
+        "edges.names": names_of(lambda: edges),
+        "styles.names": names_of(lambda: STYLES),
+        "simplify": simplify.SimplifyParams,
+        "pack": pack.PackParams,
+        "evaluate": evaluate.EvaluateParams,
+        "evaluate_sketches": sketch_statistics.EvaluateSketchesParams,
+        "report": report.ReportParams,
+        "train_edges": EdgesParams,
+        "train_contours": ContoursParams,
+        "train_simplifier": SimplifierParams,
+    }
+    stages |= {f"edges.{name}": params for name, params in edges.items()}
+    stages |= {f"styles.{name}": style.params for name, style in STYLES.items()}
+    return stages | {section: params for trainer in TRAINERS.values() for section, params in trainer.sections.items()}
+
+
+def names_of(table: Callable[[], Mapping[str, Any]]) -> Any:
+    """The type of a list of names out of a table."""
+    return Annotated[tuple[Annotated[str, OneOf(table)], ...], Items()]
+
+
+def tree(flat: Mapping[str, Any]) -> type:
+    """Dotted names and their types -> one dataclass of all, a dataclass for each group."""
+    groups: dict[str, dict[str, Any]] = {}
+    for name, hint in flat.items():
+        head, _, rest = name.partition(".")
+        groups.setdefault(head, {})[rest] = hint
+    return make_dataclass("Sections", [(head, inner.get("") or tree(inner)) for head, inner in groups.items()])
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """All of params.yaml, at any depth. Raises ParamsError with every fault, a line each."""
+    faults = list(combinations(build(tree(sections()), values, "")))
+    if faults:
+        raise ParamsError("\n".join(faults))
+
+
+def combinations(whole: Section) -> Iterator[str]:
+    """What is wrong between sections that are right each for itself, a line each."""
+    yield from _photos(whole)
+    yield from _names(whole)
+    yield from _sizes(whole)
+
+
+def _photos(whole: Section) -> Broken:
+    """There have to be photos, and of those who draw, drawings."""
+    if whole.crop.photos.startswith("data/demo") and whole.demo.faces < whole.pack.min_train:
+        least = f"at least pack.min_train ({whole.pack.min_train})"
+        yield f"demo.faces: {whole.demo.faces}; allowed: {least}, as crop.photos is {whole.crop.photos}"
+    for name, stage in _stages(whole):
+        if "people" in getattr(stage, "drawn", ()) and whole.crop.sketches is None:
+            yield f"{name}.drawn: {list(stage.drawn)}; allowed: people where crop.sketches tells of drawings"
+
+
+def _names(whole: Section) -> Broken:
+    """What is learned from has to be drawn."""
+    missing = [name for name in ("canny", "hed") if name not in whole.edges.names]
+    if missing:
+        yield f"edges.names: {list(whole.edges.names)}; allowed: canny and hed, pack needs both"
+    users = [("pack", whole.pack), *_stages(whole)]
+    for section, params in users:
+        lost = [name for name in getattr(params, "styles", ()) if name not in whole.styles.names]
+        if lost:
+            yield f"{section}.styles: {lost}; allowed: those of styles.names, {', '.join(whole.styles.names)}"
+
+
+def _sizes(whole: Section) -> Broken:
+    """What a net does to the sides of a picture has to come out even."""
+    size = whole.crop.size
+    for name, stage in _stages(whole):
+        generator = getattr(getattr(stage, "net", None), "generator", None)
+        if generator is None:
+            continue
+        if generator.kind == "unet_mru" and size % 8:
+            yield f"crop.size: {size}; allowed: a multiple of 8, as {name}.net.generator.kind is unet_mru"
+        if getattr(generator, "padding", "") == "reflect" and size // 4 <= generator.dilation:
+            yield f"{name}.net.generator.dilation: {generator.dilation}; allowed: below crop.size / 4 ({size // 4})"
+
+
+def _stages(whole: Section) -> list[tuple[str, Any]]:
+    """Sections of what is trained on the packed faces, and their params."""
+    from pipeline.training.trainers import TRAINERS
+
+    names = dict.fromkeys(section for trainer in TRAINERS.values() for section in trainer.sections)
+    return [(name, attrgetter(name)(whole)) for name in names]
