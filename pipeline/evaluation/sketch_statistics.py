@@ -25,7 +25,8 @@ from scipy.stats import wasserstein_distance
 from models.helpers.edge_net import EdgeDetector
 from pipeline.core.errors import UserError
 from pipeline.core.files import new_folder, write_bytes
-from pipeline.core.image_io import SUFFIXES, import_sketch, read_gray
+from pipeline.core.finder import SUFFIXES
+from pipeline.core.image_io import import_sketch, read_gray
 from pipeline.core.layout import Layout
 from pipeline.core.manifest import read_photographed
 from pipeline.core.parallel import map_images
@@ -190,7 +191,7 @@ def run(params: EvaluateSketchesParams, data: Path, jobs: int) -> None:
     """
     sets = [part for part in sets_of(Layout(data), params.people) if part.files]
     rows = {part.name: map_images(_one, _tasks(part), jobs, part.name) for part in sets}
-    net = loaders.net("edges")
+    net = loaders.net("edge_detector")
     seen = {part.name: features(map(import_sketch, part.files), net) for part in sets}  # type: ignore[arg-type]
     summary = {name: _summary(name, rows, seen) for name in rows}
     with new_folder(Layout(data).sketch_statistics) as out:
