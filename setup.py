@@ -7,9 +7,10 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 WORKSPACE = "pipeline.workspace"
-NETS = ("edges", "contours", "simplifier", "cali-sketch-faces", "cali-sketch-lite")
+NETS = ("contour_drawer", "edge_detector", "line_cleaner", "cali-sketch-faces", "cali-sketch-lite")
 FILES = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", "profiles/*.yaml", "data/.gitignore")
-WEIGHTS = ("data/weights/README.md", *(f"data/weights/{net}*" for net in NETS))
+CARDS = ("data/weights/README.md", "data/weights/.gitignore", "data/weights/*/.gitkeep")
+WEIGHTS = (*CARDS, *(f"data/weights/{net}/*" for net in NETS))
 
 
 class BuildPy(build_py):

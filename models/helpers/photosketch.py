@@ -21,7 +21,8 @@ class ContourBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm1(self.conv1(self.pad(x))).relu()
-        return x + self.norm2(self.conv2(self.pad(y)))
+        out: Tensor = x + self.norm2(self.conv2(self.pad(y)))
+        return out
 
 
 class PhotoSketchNet(nn.Module):

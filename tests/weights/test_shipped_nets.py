@@ -23,9 +23,9 @@ from pipeline.stages import simplify
 from pipeline.stages.hed import HedParams, holistic
 from pipeline.styles.photosketch import PhotosketchParams, photosketch
 from pipeline.styles.xdog import XdogParams, xdog
-from pipeline.weights import loaders, registry
+from pipeline.weights import intake, loaders, registry
 
-OWN = ("edges", "contours", "simplifier")
+OWN = ("edge_detector", "contour_drawer", "line_cleaner")
 
 
 def disc(size: int) -> Photo:
@@ -42,10 +42,10 @@ def from_circle(size: int) -> np.ndarray:
 @pytest.mark.parametrize("name", OWN)
 def test_they_are_here_small_and_have_a_card(name: str) -> None:
     path = registry.weight_file(name)
-    assert path.parent.resolve() == (SHIPPED / "data" / "weights").resolve()
+    assert path.parent.resolve() == (SHIPPED / "data" / "weights" / name).resolve()
     assert path.stat().st_size < 4e6
-    assert f"## {name}.safetensors" in (path.parent / "README.md").read_text()
-    assert loaders.identify(path) == name
+    assert f"## {name}\n" in (path.parents[1] / "README.md").read_text()
+    assert intake.identify(path) == name
 
 
 @pytest.mark.parametrize("size", [128, 256, 700])
@@ -141,9 +141,9 @@ def drawn_face() -> Sketch:
 
 @pytest.mark.parametrize(("name", "megabytes"), [("cali-sketch-faces", 12), ("cali-sketch-lite", 8)])
 def test_the_shipped_systems_make_a_face_of_a_drawing(tmp_path: Path, name: str, megabytes: int) -> None:
-    used = generate.default_weights(Layout(tmp_path)).parent / f"{name}.safetensors"
+    used = registry.shipped(name)
     assert used.stat().st_size < megabytes * 1e6
-    assert f"## {name}" in (used.parent / "README.md").read_text()
+    assert f"## {name}\n" in (used.parents[1] / "README.md").read_text()
     drawing = drawn_face()
     refined, photo = read_system(used, torch.device("cpu")).photo((drawing * 255).astype(np.uint8))
     scores = edge_scores(refined > 0.5, drawing < 0.5, 4)

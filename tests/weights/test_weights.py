@@ -16,10 +16,12 @@ from pipeline.core.params import load
 from pipeline.stages import simplify
 from pipeline.styles import photosketch
 from pipeline.weights import loaders, registry
-from pipeline.weights.loaders import identify, import_file, load_tensors
-from pipeline.weights.registry import WeightsError, weight_file
+from pipeline.weights.intake import identify, import_file
+from pipeline.weights.registry import WEIGHTS, WeightsError, weight_file
+from pipeline.weights.tensors import load_tensors
 
 SHARED = Path(__file__).parents[3] / "shared" / "weights"
+SHARED_NAMES = {"vgg19_normalised", "vgg19_compressed", "yunet", "mobilefacenet", "squeezenet_caffe", "lpips_linear"}
 
 
 @pytest.fixture
@@ -29,14 +31,26 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_missing_says_what_to_get_and_where_to_put_it(folder: Path) -> None:
-    with pytest.raises(WeightsError, match=r"yunet.*get face_detection.*data/weights/"):
+    with pytest.raises(WeightsError, match=r"yunet.*get face_detection.*data/weights/yunet/"):
         weight_file("yunet")
 
 
-def test_own_folder_comes_first(folder: Path) -> None:
-    path = folder / registry.WEIGHTS["yunet"].file
-    path.write_bytes(b"x")
-    assert weight_file("yunet") == path
+def test_each_place_is_looked_at_in_its_turn(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the last to the first: what ships, the working folder's, the chosen folder's, there file beside file."""
+    elsewhere, file = tmp_path_factory.mktemp("elsewhere"), WEIGHTS["yunet"].file
+    monkeypatch.setattr(registry, "SHIPPED", elsewhere / "shipped")
+    (elsewhere / "here").mkdir()
+    monkeypatch.chdir(elsewhere / "here")
+    ships, here = elsewhere / "shipped" / "data/weights/yunet", Path("data/weights/yunet")
+    for place in (ships, here, folder / "yunet", folder):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / file).write_bytes(b"x")
+        assert weight_file("yunet") == place / file
+    (folder / file).rename(Path("data/weights") / file)
+    (folder / "yunet" / file).unlink()
+    assert weight_file("yunet") == here / file
 
 
 def test_wrong_hash_is_refused(folder: Path) -> None:
@@ -88,7 +102,7 @@ def test_files_are_identified_by_what_they_hold_and_kept_as_safetensors(folder: 
     tiny_photosketch(folder / "some.pth")
     assert identify(folder / "some.pth") == "photosketch"
     written = import_file(folder / "some.pth", folder)
-    assert written == folder / "photosketch.safetensors"
+    assert written == folder / "photosketch" / "photosketch.safetensors"
     assert weight_file("photosketch") == written
     assert identify(written) == "photosketch"
     photo = torch.rand(1, 3, 32, 32)
@@ -125,6 +139,6 @@ def test_published_drawing_nets_draw_in_their_stages(folder: Path) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/weights")
 def test_shared_files_are_what_they_are_named() -> None:
     found = {name: SHARED / entry.file for name, entry in registry.WEIGHTS.items() if (SHARED / entry.file).exists()}
-    assert len(found) == 4
+    assert set(found) == SHARED_NAMES
     for name, path in found.items():
         assert identify(path) == name
