@@ -73,13 +73,16 @@ class Items:
     """Length of a list, and whether a thing may stand in it twice."""
 
     least: int = 1
+    most: int | None = None
     repeats: bool = False
 
     def allows(self, value: Sized) -> bool:
-        return len(value) >= self.least and (self.repeats or len(set(value)) == len(value))  # type: ignore[call-overload]
+        fits = self.least <= len(value) and (self.most is None or len(value) <= self.most)
+        return fits and (self.repeats or len(set(value)) == len(value))  # type: ignore[call-overload]
 
     def words(self, what: str) -> str:
-        return f"{what}, {self.least} or more{'' if self.repeats else ', none twice'}"
+        count = f"{self.least} or more" if self.most is None else f"{self.least} to {self.most}"
+        return f"{what}, {count}{'' if self.repeats else ', none twice'}"
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,8 @@ def is_name(text: str) -> bool:
 
 Share = Annotated[float, Range(least=0, most=1)]
 Pixels = Annotated[float, Range(least=0, most=64)]  # of a 256-px face
+Side = Annotated[int, Range(least=64, most=1024)]  # of a crop that helper nets are trained on, px
+BatchSize = Annotated[int, Range(least=1, most=4096)]
 Weight = Annotated[float, Range(least=0, most=1e6)]  # of a loss
 Seed = Annotated[int, Range(least=0, most=2**32 - 1)]
 FilePath = Annotated[str, That(is_path, "a path")]

@@ -30,7 +30,10 @@ class ParamsError(UserError):
 
 
 def require(holds: bool, rule: str) -> None:
-    """Raises ParamsError with the rule where it does not hold; `rule` ("low at most high") names the fields."""
+    """Raises ParamsError with the rule where it does not hold.
+
+    `rule` names the fields: "low at most high", "schedule.plateau_measure one of l1, ssim".
+    """
     if not holds:
         raise ParamsError(f"need {rule}")
 
@@ -196,10 +199,18 @@ def _of_kind(cls: type, values: Mapping[str, Any]) -> str:
 
 def _together(rule: str, built: Mapping[str, Any], where: str) -> str:
     """The fault of a `require`, with the values of the fields that its rule names."""
-    named = [name for name in dict.fromkeys(re.findall(r"\w+", rule)) if name in built]
-    plain = [name for name in named if not dataclasses.is_dataclass(built[name])]
-    values = ", ".join(f"{name}: {_shown(built[name])}" for name in plain)
-    return f"{where}: {values}; {rule}" if values else f"{where}: {rule}"
+    found = {name: _value(name, built) for name in re.findall(r"[\w.]*\w", rule)}
+    values = ", ".join(f"{_at(where, name)}: {_shown(value)}" for name, value in found.items() if value is not None)
+    return f"{values or where}; {rule}"
+
+
+def _value(name: str, built: Mapping[str, Any]) -> Any:
+    """Of the field of that name ("schedule.steps"); None where there is none, or a whole section."""
+    first, *rest = name.split(".")
+    value = built.get(first)
+    for part in rest:
+        value = getattr(value, part, None)
+    return None if dataclasses.is_dataclass(value) else value
 
 
 def _shown(value: Any) -> str:

@@ -1,25 +1,32 @@
 """How pictures are varied for the helper nets: one place, one angle, one scale for all layers; the photo's light."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.allowed import Range, Share, Side
 from pipeline.core.light import toned
+from pipeline.core.params import require
 from pipeline.core.polarity import Photo
 
 Matrix = NDArray[np.float64]
+Scale = Annotated[float, Range(least=0.05, most=20)]
 
 
 @dataclass(frozen=True)
 class CropAugment:
     """Crops out of larger pictures: turned, scaled, mirrored, varied in light."""
 
-    crop_px: int
-    angle_deg: float  # largest turn either way
-    scale: tuple[float, float]
-    light: float  # standard deviation of gain and gamma, in powers of e
+    crop_px: Side
+    angle_deg: Annotated[float, Range(least=0, most=180)]  # largest turn either way
+    scale: tuple[Scale, Scale]
+    light: Share  # standard deviation of gain and gamma, in powers of e
+
+    def __post_init__(self) -> None:
+        require(self.scale[0] <= self.scale[1], "scale from small to large")
 
 
 def crop_matrix(rng: np.random.Generator, shape: tuple[int, ...], augment: CropAugment) -> Matrix:

@@ -3,16 +3,20 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
+from pipeline.core.allowed import Items, Range
 from pipeline.helpers.muon import Muon, split
 from pipeline.training.checkpoint import below, load_optimizer, optimizer_tensors, prefixed
 from pipeline.training.data import Batch
 
 WARM_UP = 0.03  # ours: share of the schedule over which the rate rises
+
+Channels = Annotated[int, Range(least=2, most=1024, multiple_of=2)]
 
 Pictures = Callable[[nn.Module, Batch], dict[str, Tensor]]
 
@@ -21,16 +25,16 @@ Pictures = Callable[[nn.Module, Batch], dict[str, Tensor]]
 class NetParams:
     """Of a models.pyramid.Pyramid."""
 
-    widths: tuple[int, ...]  # channels at 1/2, 1/4, … of the resolution
-    side: int  # channels that the scales share
+    widths: Annotated[tuple[Channels, ...], Items(least=1, most=5, repeats=True)]  # channels at 1/2, 1/4, …
+    side: Channels  # channels that the scales share
 
 
 @dataclass(frozen=True)
 class OptimizerParams:
     """Muon for the kernels between hidden channels, AdamW for all the rest."""
 
-    lr: float
-    weight_decay: float
+    lr: Annotated[float, Range(above=0, most=1)]
+    weight_decay: Annotated[float, Range(least=0, most=1)]
 
 
 class Supervised:

@@ -3,28 +3,32 @@
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from models.discriminators.diffaugment import diff_augment
+from models.discriminators.diffaugment import AUGMENTATIONS, diff_augment
 from models.discriminators.patchgan import Activations
 from models.losses.adversarial import ADVERSARIAL
+from pipeline.core.allowed import Items, OneOf, Range, Share, Weight
 from pipeline.training.checkpoint import CheckpointError, below, load_optimizer, optimizer_tensors, prefixed
 from pipeline.training.nets import DiscriminatorParams, GeneratorParams, make_discriminator, make_generator
+
+Decay = Annotated[float, Range(least=0, below=1)]
+Augmentation = Annotated[str, OneOf(lambda: AUGMENTATIONS)]
 
 
 @dataclass(frozen=True)
 class OptimizerParams:
     """Adam for G; D gets a share of the rate (Algorithm 1)."""
 
-    lr: float
-    discriminator_lr_share: float
-    betas: tuple[float, float]
-    final_lr_share: float  # linear decay over the second half of the steps down to this share; 1: none, as the paper
-    ema: float  # decay of a moving average of G's weights, which is what the stage hands on; 0: none, as the paper
+    lr: Annotated[float, Range(above=0, most=1)]
+    discriminator_lr_share: Annotated[float, Range(above=0, most=100)]
+    betas: tuple[Decay, Decay]
+    final_lr_share: Share  # linear decay over the second half of the steps down to this share; 1: none, as the paper
+    ema: Decay  # decay of a moving average of G's weights, which is what the stage hands on; 0: none, as the paper
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ class AdversarialParams:
     """How D is taught."""
 
     loss: Literal["lsgan", "hinge"]  # lsgan: the paper's
-    r1: float  # weight of R1 (Mescheder et al. 2018) on the real images; 0: none, as the paper
-    augment: tuple[Literal["color", "translation", "cutout"], ...]  # DiffAugment; none: as the paper
+    r1: Weight  # weight of R1 (Mescheder et al. 2018) on the real images; 0: none, as the paper
+    augment: Annotated[tuple[Augmentation, ...], Items(least=0)]  # DiffAugment; none: as the paper
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.discriminators.diffaugment import NOISE
+from pipeline.core.allowed import Range, Share
 from pipeline.core.dataset import Split
 from pipeline.core.errors import UserError
 from pipeline.core.polarity import turned_tensor, unit_tensor
@@ -27,9 +29,9 @@ class AugmentParams:
     """How photos, edges and sketches are varied, all layers of a face alike."""
 
     flip: bool
-    shift_px: int  # at 256: crops are displaced by up to this much, the border reflected
-    angle_deg: float  # turned by up to this much either way
-    zoom: float  # enlarged or shrunk by up to this share
+    shift_px: Annotated[int, Range(least=0, most=128)]  # at 256: furthest displacement, the border reflected
+    angle_deg: Annotated[float, Range(least=0, most=180)]  # turned by up to this much either way
+    zoom: Share  # enlarged or shrunk by up to this share
 
 
 class Batches:

@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from models.losses.photo import TV, dissimilarity, l1, perceptual, style
-from models.perceptual import vgg19_random
+from models.perceptual import NAMES, vgg19_random
+from pipeline.core.allowed import BatchSize, Items, OneOf, Seed, Weight
+from pipeline.core.params import require
 from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.device import Device
@@ -22,16 +24,23 @@ from pipeline.weights import loaders
 CHANNELS = (1, 3)
 
 
+MEASURES = ("l1", "ssim")  # of the photos made of val
+Layers = Annotated[tuple[Annotated[str, OneOf(lambda: NAMES)], ...], Items(least=0)]
+
+
 @dataclass(frozen=True)
 class IsnWeights:
     """λ1, λ2, λ3, λ4 of Eq. 6, the weight of the total variation and, beyond the paper, of 1 - SSIM."""
 
-    l1: float
-    adversarial: float
-    perceptual: float
-    style: float
-    tv: float
-    ssim: float  # 0: none, as the paper
+    l1: Weight
+    adversarial: Weight
+    perceptual: Weight
+    style: Weight
+    tv: Weight
+    ssim: Weight  # 0: none, as the paper
+
+    def __post_init__(self) -> None:
+        require(any(vars(self).values()), "one of l1, adversarial, perceptual, style, tv, ssim above 0")
 
 
 @dataclass(frozen=True)
@@ -39,8 +48,11 @@ class PerceptualParams:
     """Which VGG-19 and which of its maps, all before activation."""
 
     net: Literal["vgg19", "vgg19_normalised", "vgg19_compressed", "random"]
-    layers: tuple[str, ...]
-    style_layers: tuple[str, ...]
+    layers: Layers
+    style_layers: Layers
+
+    def __post_init__(self) -> None:
+        require(bool(self.layers or self.style_layers), "a layer in layers or style_layers")
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,11 @@ class IsnLoss:
     adversarial: AdversarialParams
     weights: IsnWeights
 
+    def __post_init__(self) -> None:
+        for weight, layers in (("perceptual", "layers"), ("style", "style_layers")):
+            used = not getattr(self.weights, weight) or getattr(self.perceptual, layers)
+            require(bool(used), f"perceptual.{layers} named, or weights.{weight} 0")
+
 
 @dataclass(frozen=True)
 class IsnParams:
@@ -62,8 +79,11 @@ class IsnParams:
     optimizer: OptimizerParams
     schedule: ScheduleParams
     augment: AugmentParams
-    batch: int
-    seed: int
+    batch: BatchSize
+    seed: Seed
+
+    def __post_init__(self) -> None:
+        require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
 
 
 VGGS: dict[str, Callable[..., nn.Module]] = {

@@ -9,15 +9,21 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from pipeline.core.allowed import Items
+from pipeline.core.allowed import BatchSize, Items, Seed, Weight
+from pipeline.core.params import require
 from pipeline.core.polarity import turned_tensor
+from pipeline.styles import StyleName
 from pipeline.training.adversarial import OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.device import Device
+from pipeline.training.isn import MEASURES as ISN_MEASURES
 from pipeline.training.isn import Isn, IsnParams, vgg_file
 from pipeline.training.loop import ScheduleParams
+from pipeline.training.scn import MEASURES as SCN_MEASURES
 from pipeline.training.scn import Scn, ScnParams
 from pipeline.training.trainers import Drawn, Needs, TrainingStage, train_stage
+
+MEASURES = (*(f"scn_{name}" for name in SCN_MEASURES), *(f"isn_{name}" for name in ISN_MEASURES))
 
 
 @dataclass(frozen=True)
@@ -27,11 +33,14 @@ class JointParams:
     optimizer: OptimizerParams
     schedule: ScheduleParams
     augment: AugmentParams
-    styles: tuple[str, ...]  # as of train_scn
+    styles: Annotated[tuple[StyleName, ...], Items(least=0)]  # as of train_scn
     drawn: Annotated[tuple[Drawn, ...], Items()]
-    isn_to_scn: float  # weight of the photo's loss in G1; 0: G1 learns from its own alone
-    batch: int
-    seed: int
+    isn_to_scn: Weight  # weight of the photo's loss in G1; 0: G1 learns from its own alone
+    batch: BatchSize
+    seed: Seed
+
+    def __post_init__(self) -> None:
+        require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
 
 
 class Joint:

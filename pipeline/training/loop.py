@@ -18,10 +18,11 @@ from pipeline.core.allowed import Range
 from pipeline.core.console import console
 from pipeline.core.errors import Stopped, UserError
 from pipeline.core.files import write_bytes
+from pipeline.core.params import require
 from pipeline.training.checkpoint import Resume
 from pipeline.training.data import Batch
 
-Steps = Annotated[int, Range(least=1)]
+Steps = Annotated[int, Range(least=1, most=10**9)]
 Row = dict[str, float]
 VALIDATED = "val_"  # how the columns begin that are measured on people who are not trained on
 
@@ -31,11 +32,18 @@ class ScheduleParams:
     """How long a stage trains, how often it tells, and when it has learnt enough."""
 
     steps: Steps  # N1, N2, N3 of Algorithm 1: at most
-    plateau_patience_steps: Annotated[int, Range(least=0)]  # stop when no better for so long; 0: never
+    plateau_patience_steps: Annotated[int, Range(least=0, most=10**9)]  # stop when no better for so long; 0: never
     plateau_measure: str  # of `validate`, on people who are not trained on; less is better
     log_every_steps: Steps
     save_every_steps: Steps
     validate_every_steps: Steps  # measured, and shown on a sample sheet
+
+    def __post_init__(self) -> None:
+        waits = self.plateau_patience_steps
+        require(
+            not waits or waits >= self.validate_every_steps,
+            "plateau_patience_steps 0, or at least validate_every_steps",
+        )
 
 
 class Trainer(Protocol):

@@ -12,8 +12,10 @@ from torch.nn import functional as F
 
 from models.losses.photo import l1
 from models.losses.strokes import calibration
-from pipeline.core.allowed import Items
+from pipeline.core.allowed import BatchSize, Items, OneOf, Seed, Weight
+from pipeline.core.params import require
 from pipeline.core.polarity import turned_tensor
+from pipeline.styles import StyleName
 from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.device import Device
@@ -24,19 +26,26 @@ CHANNELS = (1, 1)
 LINE = 0.5  # of the calibrated strokes and of their truth, above which there is a line
 
 
+MEASURES = ("lines", "l1")  # of the strokes calibrated from val's
+Target = Annotated[str, OneOf(lambda: ("canny", "hed", "product"))]  # product: Canny ⊙ HED
+
+
 @dataclass(frozen=True)
 class ScnWeights:
     """Eq. 4."""
 
-    adversarial: float
-    calibration: float
+    adversarial: Weight
+    calibration: Weight
+
+    def __post_init__(self) -> None:
+        require(any(vars(self).values()), "one of adversarial, calibration above 0")
 
 
 @dataclass(frozen=True)
 class ScnLoss:
     """Which edges are E_gt, and the λ's."""
 
-    targets: tuple[str, ...]  # of canny, hed, product (= Canny ⊙ HED); Table 2's ablation
+    targets: Annotated[tuple[Target, ...], Items()]  # Table 2's ablation
     adversarial: AdversarialParams
     weights: ScnWeights
 
@@ -50,10 +59,13 @@ class ScnParams:
     optimizer: OptimizerParams
     schedule: ScheduleParams
     augment: AugmentParams
-    styles: tuple[str, ...]  # learned from; none named: all that are packed
+    styles: Annotated[tuple[StyleName, ...], Items(least=0)]  # learned from; none named: all that are packed
     drawn: Annotated[tuple[Drawn, ...], Items()]
-    batch: int
-    seed: int
+    batch: BatchSize
+    seed: Seed
+
+    def __post_init__(self) -> None:
+        require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
 
 
 class Scn:

@@ -102,7 +102,7 @@ def test_good_values_are_taken() -> None:
         ("low", float("-inf"), "s.low: -inf; allowed: a number"),
         ("low", 10**400, "allowed: a number"),
         ("low", "1", "s.low: '1'; allowed: a number"),
-        ("low", 3, "s: low: 3.0, high: 2.0; need low at most high"),
+        ("low", 3, "s.low: 3.0, s.high: 2.0; need low at most high"),
         ("inner", {"lr": 0, "betas": [0, 1]}, "s.inner.lr: 0; allowed: a number above 0 and at most 1"),
         (
             "inner",

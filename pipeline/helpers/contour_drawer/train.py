@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -14,7 +15,10 @@ from torch import Tensor, nn
 
 from models.helpers.drawing_alignment import nearest_drawing
 from models.helpers.line_net import LineNet
+from pipeline.core.allowed import BatchSize, FilePath, Items, Range, Seed, Share, Weight
+from pipeline.core.code import code_of
 from pipeline.core.layout import Layout
+from pipeline.core.params import require
 from pipeline.core.polarity import Photo, to_uint8
 from pipeline.helpers.augment import CropAugment, crop_matrix, cropped, relit
 from pipeline.helpers.contour_drawer.fs2k import contours, read_pair, split_ids
@@ -31,33 +35,43 @@ from pipeline.training.samples import SHEET_FACES
 Ink = NDArray[np.uint8]  # (H, W, K): K drawings of one photo, 255 = ink
 
 
+MEASURES = ("cross_entropy", "dice")  # terms of the loss
+DrawingStyle = Annotated[int, Range(least=0, most=2)]  # of FS2K
+
+
 @dataclass(frozen=True)
 class ContoursLoss:
     """See models.registration."""
 
-    ink_weight: float  # of ink in the cross-entropy, paper weighs 1
-    dice_weight: float
-    reach_px: int  # a drawing may miss the photo by so much
-    tile_px: int  # and by as much anew in every tile; divides augment.crop_px
+    ink_weight: Weight  # of ink in the cross-entropy, paper weighs 1
+    dice_weight: Weight
+    reach_px: Annotated[int, Range(least=0, most=16)]  # a drawing may miss the photo by so much
+    tile_px: Annotated[int, Range(least=4, most=1024)]  # and by as much anew in every tile; divides augment.crop_px
 
 
 @dataclass(frozen=True)
 class ContoursParams:
     """Section `train_contours`."""
 
-    pairs: str  # folder of FS2K: photos, sketches, attributes.json
-    styles: tuple[int, ...]  # of FS2K: 0 light lines, hatched hair; 1 and 2 have shaded faces
-    held_out: int  # pairs never trained on, by evaluate-contours
-    boundaries: str  # folder of BSDS500; its train split
-    boundary_share: float  # of a batch
-    annotators: int  # of BSDS500, for a sample
+    pairs: FilePath  # folder of FS2K: photos, sketches, attributes.json
+    styles: Annotated[
+        tuple[DrawingStyle, ...], Items()
+    ]  # 0 light lines, hatched hair; 1, 2: shaded faces
+    held_out: Annotated[int, Range(least=1, most=100_000)]  # pairs never trained on, by evaluate-contours
+    boundaries: FilePath  # folder of BSDS500; its train split
+    boundary_share: Share  # of a batch
+    annotators: Annotated[int, Range(least=1, most=16)]  # of BSDS500, for a sample
     net: NetParams
     loss: ContoursLoss
     optimizer: OptimizerParams
     schedule: ScheduleParams
     augment: CropAugment
-    batch: int
-    seed: int
+    batch: BatchSize
+    seed: Seed
+
+    def __post_init__(self) -> None:
+        require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
+        require(self.augment.crop_px % self.loss.tile_px == 0, "augment.crop_px a multiple of loss.tile_px")
 
 
 @dataclass(frozen=True)

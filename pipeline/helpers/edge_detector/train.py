@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.helpers.edge_net import EdgeNet, balanced_cross_entropy
+from pipeline.core.allowed import BatchSize, FilePath, Items, OneOf, OptionalPath, Range, Seed, Weight
 from pipeline.core.code import code_of
 from pipeline.core.layout import Layout
+from pipeline.core.params import require
 from pipeline.core.polarity import Photo
 from pipeline.helpers.augment import CropAugment, crop_matrix, cropped, relit
 from pipeline.helpers.edge_detector.bsds500 import annotated_ids, read_annotated
@@ -27,27 +30,33 @@ from pipeline.training.run import Run, train
 from pipeline.training.sample_order import nth_sample
 from pipeline.training.samples import SHEET_FACES
 
+MEASURES = ("sides", "fused")  # terms of the loss
+SPLITS = ("train", "val", "test")  # of BSDS500
+
 
 @dataclass(frozen=True)
 class EdgeLoss:
-    positive: float  # share of the annotators from which on an edge is one
-    negative_weight: float  # of what is none, beside the class balance
+    positive: Annotated[float, Range(above=0, most=1)]  # share of the annotators from which on an edge is one
+    negative_weight: Weight  # of what is none, beside the class balance
 
 
 @dataclass(frozen=True)
 class EdgesParams:
     """Section `train_edges`."""
 
-    images: str  # folder of BSDS500
-    splits: tuple[str, ...]  # trained on
-    start: str  # weights file of this net to go on from; "": from scratch
+    images: FilePath  # folder of BSDS500
+    splits: Annotated[tuple[Annotated[str, OneOf(lambda: SPLITS)], ...], Items()]  # trained on
+    start: OptionalPath  # weights file of this net to go on from; "": from scratch
     net: NetParams
     loss: EdgeLoss
     optimizer: OptimizerParams
     schedule: ScheduleParams
     augment: CropAugment
-    batch: int
-    seed: int
+    batch: BatchSize
+    seed: Seed
+
+    def __post_init__(self) -> None:
+        require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -19,9 +20,11 @@ from torch.nn import functional as F
 
 from models.helpers.line_net import LineNet
 from models.losses.strokes import tolerant_dice
+from pipeline.core.allowed import BatchSize, FilePath, Items, Name, OneOf, OptionalPath, Range, Seed, Share, Weight
 from pipeline.core.code import code_of
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
+from pipeline.core.params import require
 from pipeline.core.polarity import Sketch
 from pipeline.drawing.rough import RoughParams, chosen, lines, rough_drawing
 from pipeline.drawing.scale import FACE_PX, resized, stretched
@@ -41,31 +44,38 @@ FACE = (FACE_PX, FACE_PX)  # size of a drawing that is held in memory
 STEP_PX = 2.0  # ours: distance of a curve's points, as simplify's
 
 
+MEASURES = ("entropy", "dice")  # terms of the loss
+
+
 @dataclass(frozen=True)
 class LineLoss:
-    line_weight: float  # of a pixel of line beside one of paper
-    slack_px: int  # misplacement that Dice forgives
-    dice: float  # weight of Dice beside cross-entropy
+    line_weight: Annotated[float, Range(above=0, most=1e6)]  # of a pixel of line beside one of paper
+    slack_px: Annotated[int, Range(least=0, most=16)]  # misplacement that Dice forgives
+    dice: Weight  # weight of Dice beside cross-entropy
 
 
 @dataclass(frozen=True)
 class SimplifierParams:
     """Section `train_simplifier`. Lengths are px of a 256-px face."""
 
-    drawings: str  # data folder of a pipeline run: faces/, styles/*/ID.png
-    splits: tuple[str, ...]  # trained on
-    samples: dict[str, float]  # how often each of SAMPLES is shown
-    halved: float  # share of samples as soft as pictures of half the size are when enlarged
-    line_px: float  # width of the lines to draw
-    start: str  # weights file that the net starts with; "": none
+    drawings: FilePath  # data folder of a pipeline run: faces/, styles/*/ID.png
+    splits: Annotated[tuple[Name, ...], Items()]  # trained on
+    samples: dict[Annotated[str, OneOf(lambda: SAMPLES)], Weight]  # how often each is shown
+    halved: Share  # share of samples as soft as pictures of half the size are when enlarged
+    line_px: Annotated[float, Range(above=0, most=16)]  # width of the lines to draw
+    start: OptionalPath  # weights file that the net starts with; "": none
     rough: RoughParams
     net: NetParams
     loss: LineLoss
     optimizer: OptimizerParams
     schedule: ScheduleParams
     augment: CropAugment
-    batch: int
-    seed: int
+    batch: BatchSize
+    seed: Seed
+
+    def __post_init__(self) -> None:
+        require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
+        require(sum(self.samples.values()) > 0, "one of samples above 0")
 
 
 @dataclass(frozen=True)
