@@ -14,8 +14,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="From face photos to human-like sketches, and from badly drawn faces to photos.",
 )
-train_app = typer.Typer(no_args_is_help=True, help="Train a network on the packed data (stages train_*).")
-app.add_typer(train_app, name="train")
 edges_app = typer.Typer(no_args_is_help=True, help="Extract ground-truth edges (stages edges@*).")
 app.add_typer(edges_app, name="edges")
 
@@ -114,86 +112,19 @@ def pack(data: Data = DATA, jobs: Jobs = CORES) -> None:
     pack.run(params.load(pack.PackParams, "pack"), data, jobs)
 
 
-@train_app.command("scn")
-def train_scn(
-    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(help="scn, isn, joint, a baseline, or a small net that ships.")],
+    data: Data = DATA,
+    device: DeviceName = "auto",
+    precision: Precision = "auto",
+    compile: Compile = False,
 ) -> None:
-    """Stroke Calibration Network: human-like sketch to calibrated sketch."""
-    from pipeline.core import params
-    from pipeline.training import scn
-    from pipeline.training.run import Device
+    """Train a network: data/trained/NAME. A killed run goes on where it stopped."""
+    from pipeline.helpers.table import run
+    from pipeline.training.device import Device
 
-    scn.run(params.load(scn.ScnParams, "train_scn"), data, Device(device, precision, compile))
-
-
-@train_app.command("isn")
-def train_isn(
-    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
-) -> None:
-    """Image Synthesis Network: calibrated sketch to photo."""
-    from pipeline.core import params
-    from pipeline.training import isn
-    from pipeline.training.run import Device
-
-    isn.run(params.load(isn.IsnParams, "train_isn"), data, Device(device, precision, compile))
-
-
-@train_app.command("joint")
-def train_joint(
-    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
-) -> None:
-    """Both networks end to end, from their own stages' weights."""
-    from pipeline.core import params
-    from pipeline.training import isn, joint, scn
-    from pipeline.training.run import Device
-
-    joint.run(
-        params.load(scn.ScnParams, "train_scn"),
-        params.load(isn.IsnParams, "train_isn"),
-        params.load(joint.JointParams, "train_joint"),
-        data,
-        Device(device, precision, compile),
-    )
-
-
-@train_app.command("edges")
-def train_edges(
-    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
-) -> None:
-    """The project's own edge detector, on BSDS500."""
-    from pipeline.core import params
-    from pipeline.helpers.edge_detector import train
-    from pipeline.training.run import Device
-
-    train.run(params.load(train.EdgesParams, "train_edges"), data, Device(device, precision, compile))
-
-
-@train_app.command("contours")
-def train_contours(
-    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
-) -> None:
-    """The project's own contour drawer, on FS2K and BSDS500."""
-    from pipeline.core import params
-    from pipeline.helpers.contour_drawer import train
-    from pipeline.training.run import Device
-
-    train.run(params.load(train.ContoursParams, "train_contours"), data, Device(device, precision, compile))
-
-
-@train_app.command("simplifier")
-def train_simplifier(
-    data: Data = DATA, device: DeviceName = "auto", precision: Precision = "auto", compile: Compile = False
-) -> None:
-    """The project's own simplifier of rough drawings, on drawings made rough."""
-    from pipeline.core import params
-    from pipeline.helpers.line_cleaner import evaluate, train
-    from pipeline.stages import simplify
-    from pipeline.training.run import Device
-
-    training = params.load(train.SimplifierParams, "train_simplifier")
-    tracing = params.load(simplify.SimplifyParams, "simplify")
-    drawings = evaluate.read_drawings(Path(training.drawings), training.splits, tracing)
-    train.run(training, drawings, data, Device(device, precision, compile))
+    run(name, data, Device(device, precision, compile))
 
 
 @app.command()

@@ -14,9 +14,9 @@ if TYPE_CHECKING:  # stages that draw nothing with nets start without torch
 
 Photo = NDArray[np.uint8]  # RGB (H, W, 3)
 Gray = NDArray[np.float32]  # (H, W) in [0, 1], 1 = white
-Sketch = Gray  # (H, W) in [0, 1], 1 = paper
+Sketch = NewType("Sketch", np.ndarray[Any, np.dtype[np.float32]])  # (H, W) in [0, 1], 1 = paper
 Strokes = NewType("Strokes", np.ndarray[Any, np.dtype[np.float32]])  # (H, W) in [0, 1], 1 = ink
-Edges = Gray  # (H, W) in [0, 1], 1 = edge
+Edges = NewType("Edges", np.ndarray[Any, np.dtype[np.float32]])  # (H, W) in [0, 1], 1 = edge
 
 
 def unit(pixels: NDArray[np.uint8]) -> Gray:
@@ -29,14 +29,14 @@ def to_uint8(gray: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (np.clip(gray, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
 
 
-def strokes_of(sketch: Sketch) -> Strokes:
+def strokes_of(sketch: NDArray[np.float32]) -> Strokes:
     """1 = paper -> 1 = ink; any shape."""
     return Strokes(1 - sketch)
 
 
 def sketch_of(strokes: NDArray[np.float32]) -> Sketch:
     """1 = ink, or an edge, -> 1 = paper; any shape."""
-    return 1 - strokes
+    return Sketch(1 - strokes)
 
 
 def unit_tensor(pixels: "Tensor") -> "Tensor":

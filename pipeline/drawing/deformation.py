@@ -42,7 +42,7 @@ def warp(sketch: Sketch, field: NDArray[np.float32]) -> Sketch:
     """Raster sketch under a displacement field, paper beyond its border."""
     ys, xs = np.mgrid[: sketch.shape[0], : sketch.shape[1]].astype(np.float32)
     moved = cv2.remap(sketch, xs - field[..., 0], ys - field[..., 1], cv2.INTER_LINEAR, borderValue=(1.0,))
-    return np.clip(moved, 0, 1).astype(np.float32)
+    return Sketch(np.clip(moved, 0, 1).astype(np.float32))
 
 
 def deform(

@@ -30,4 +30,4 @@ def dog_profile(sigma: float, k: float, tau: float) -> NDArray[np.float32]:
 
 def soft_threshold(response: Gray, epsilon: float, phi: float) -> Sketch:
     """1 where response >= epsilon, else 1 + tanh(phi (response - epsilon)) (Winnemoeller 2012, Eq. 5)."""
-    return 1 + np.tanh(np.minimum(np.float32(phi) * (response - np.float32(epsilon)), 0))
+    return Sketch(1 + np.tanh(np.minimum(np.float32(phi) * (response - np.float32(epsilon)), 0)))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.polarity import Sketch
+from pipeline.core.polarity import Sketch, unit
 from pipeline.drawing.stroke import Stroke
 
 SUPERSAMPLING = 4
@@ -23,8 +23,8 @@ def render(strokes: Sequence[Stroke], shape: tuple[int, ...]) -> Sketch:
     runs = [run for stroke in strokes for run in _runs(stroke, over)]
     for pressure, width, line in sorted(runs, key=lambda run: run[0]):
         cv2.polylines(canvas, [line], False, 255 - pressure * 255 // PRESSURES, width, cv2.LINE_8, 4)
-    small = cv2.resize(canvas, shape[1::-1], interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32) / np.float32(255)
+    small = np.asarray(cv2.resize(canvas, shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
+    return Sketch(unit(small))
 
 
 def _runs(stroke: Stroke, over: int) -> list[tuple[int, int, NDArray[np.int32]]]:

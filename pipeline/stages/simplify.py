@@ -16,7 +16,7 @@ from pipeline.core.files import write_bytes
 from pipeline.core.image_io import read_gray, write_gray
 from pipeline.core.layout import Layout, made_with
 from pipeline.core.map_faces import map_faces
-from pipeline.core.polarity import Sketch
+from pipeline.core.polarity import Sketch, strokes_of
 from pipeline.drawing.deformation import DeformParams, deform, displacement_field, warp
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.scale import enlarged, face_scale, on_canvas, stretched
@@ -36,8 +36,8 @@ OWN_PAPER = 1 / 3  # ours: ink is as likely as not, to a net whose loss counts i
 class SimplifyParams:
     """Section `simplify`. Lengths are px at a 256-px face."""
 
-    # classical: ink as it is; gan, mse: cleaned by Simo-Serra et al.'s net first; own: by the project's; then traced,
-    # merged, smoothed
+    # classical: ink as it is; gan, mse: cleaned by Simo-Serra et al.'s net first; own: by the project's line
+    # cleaner; then traced, merged, smoothed
     method: Literal["classical", "gan", "mse", "own"]
     untouched: Annotated[
         tuple[StyleName, ...], Items(least=0)
@@ -66,7 +66,7 @@ def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:
     strokes = trace(CLEANERS[params.method](drawn), params.threshold, solid, close, gap, hatch)
     lines = smooth(strokes, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0)
     if params.pressure_px > 0:
-        ink = cv2.GaussianBlur(1 - drawn, (0, 0), params.pressure_px * scale)
+        ink = cv2.GaussianBlur(strokes_of(drawn), (0, 0), params.pressure_px * scale)
         lines = pressed(lines, ink / np.float32(FULL_INK), params.lightest)
     pen = params.width_px * scale
     back = sketch.shape[1] / canvas.shape[1]
@@ -75,10 +75,15 @@ def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:
 
 CLEANERS: dict[str, Callable[[Sketch], Sketch]] = {
     "classical": lambda sketch: sketch,
-    "gan": lambda sketch: loaders.runner("simplify_gan")(sketch),
-    "mse": lambda sketch: loaders.runner("simplify_mse")(sketch),
-    "own": lambda sketch: (on_canvas(sketch, loaders.runner("simplifier"), OWN_PX) > OWN_PAPER).astype(np.float32),
+    "gan": lambda sketch: Sketch(loaders.runner("simplify_gan")(sketch)),
+    "mse": lambda sketch: Sketch(loaders.runner("simplify_mse")(sketch)),
+    "own": lambda sketch: _paper(on_canvas(sketch, loaders.runner("line_cleaner"), OWN_PX)),
 }
+
+
+def _paper(drawn: NDArray[np.float32]) -> Sketch:
+    """What the project's own net drew, ink or paper."""
+    return Sketch((drawn > OWN_PAPER).astype(np.float32))
 
 
 def _pen_widths(widths: NDArray[np.float32], pen: float) -> NDArray[np.float32]:

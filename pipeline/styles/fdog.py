@@ -39,7 +39,7 @@ class FdogParams:
 
 def fdog(gray: Gray, params: FdogParams) -> Sketch:
     """Gray (H, W) in [0, 1] -> Sketch (H, W) in [0, 1], 0 = ink."""
-    return on_canvas(gray, partial(_draw, params=params), LARGEST_PX)
+    return Sketch(on_canvas(gray, partial(_draw, params=params), LARGEST_PX))
 
 
 def tangent_flow(gray: Gray, params: FdogParams) -> Field:
@@ -112,7 +112,7 @@ def _lines(response: Gray, tau: float) -> Sketch:
     height, width = response.shape
     dense = cv2.resize(response, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
     paper = (dense >= np.float32(np.arctanh(tau - 1))).astype(np.float32)
-    return np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    return Sketch(np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_AREA), np.float32))
 
 
 def _mirrored(gray: Gray, margin: int) -> Gray:

@@ -39,7 +39,7 @@ def lightness(photo: Photo) -> Gray:
 
 def photocopy(gray: Gray, params: PhotocopyParams) -> Sketch:
     """Gray (H, W) in [0, 1], as from `lightness` -> Sketch (H, W) in [0, 1], 0 = ink."""
-    return on_canvas(gray, partial(_draw, params=params), LARGEST_PX)
+    return Sketch(on_canvas(gray, partial(_draw, params=params), LARGEST_PX))
 
 
 def _draw(gray: Gray, params: PhotocopyParams) -> Sketch:
@@ -50,7 +50,7 @@ def _draw(gray: Gray, params: PhotocopyParams) -> Sketch:
     light = WHITE - (1 - _rise(ratio, params.threshold, up)) * (WHITE - tone)
     drawn: Gray = np.where(ratio < params.threshold, dark, light)
     drawn[surroundings <= 2] = 0  # too black for a ratio
-    return np.divide(drawn, WHITE)
+    return Sketch(np.divide(drawn, WHITE))
 
 
 def _blurred(gray: Gray, params: PhotocopyParams) -> tuple[Gray, Gray]:

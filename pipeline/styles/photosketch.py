@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.allowed import Pixels, Range, Share
-from pipeline.core.polarity import Photo, Sketch
+from pipeline.core.polarity import Edges, Photo, Sketch
 from pipeline.drawing.deformation import DeformParams, deform
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.scale import face_scale, on_canvas
@@ -38,7 +38,7 @@ FLOOR, SPREAD_PX = 0.18, 1.5  # ours: of the soft contours the lines are taken f
 class PhotosketchParams:
     """Section `styles.photosketch`. Lengths are px at a 256-px face."""
 
-    # own: the project's contours net, its lines drawn by hand; contour: classical; published: their network, as it is
+    # own: the project's contour drawer, its lines drawn by hand; contour: classical; published: their network, as it is
     method: Literal["contour", "published", "own"]
     salience: Share  # contour: mean contour strength a line must have
     min_length_px: Annotated[float, Range(least=0, most=256)]  # shorter lines are left out
@@ -52,15 +52,15 @@ class PhotosketchParams:
 
 def photosketch(photo: Photo, params: PhotosketchParams) -> Sketch:
     """Photo (H, W, 3) -> Sketch (H, W). The hand's error depends on the photo alone. Raises WeightsError."""
-    return on_canvas(photo, partial(METHODS[params.method], params=params), LARGEST_PX)
+    return Sketch(on_canvas(photo, partial(METHODS[params.method], params=params), LARGEST_PX))
 
 
 def _published(photo: Photo, params: PhotosketchParams) -> Sketch:
-    return loaders.runner("photosketch")(photo)
+    return Sketch(loaders.runner("photosketch")(photo))
 
 
 def _own(photo: Photo, params: PhotosketchParams) -> Sketch:
-    drawn, scale = on_canvas(photo, loaders.runner("contours"), OWN_PX), face_scale(photo.shape)
+    drawn, scale = Sketch(on_canvas(photo, loaders.runner("contour_drawer"), OWN_PX)), face_scale(photo.shape)
     solid, gap, hatch = max(3.0, OWN_SOLID_PX * scale), max(2.0, 4 * scale), params.hatch_px * scale
     lines = trace(drawn, OWN_INK, solid, 1.0, gap, hatch)
     return _by_hand(smooth(lines, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0), photo, params)
@@ -68,14 +68,12 @@ def _own(photo: Photo, params: PhotosketchParams) -> Sketch:
 
 def _contour(photo: Photo, params: PhotosketchParams) -> Sketch:
     scale = face_scale(photo.shape)
-    contours = soft_edges(photo, FLOOR, SPREAD_PX)
-    ridge = (
-        contours >= cv2.dilate(cv2.GaussianBlur(contours, (0, 0), max(0.6, scale)), np.ones((3, 3), np.uint8)) * 0.97
-    )
-    lines = trace(
-        np.where(ridge & (contours > params.salience), 0, 1).astype(np.float32), 0.5, 1e3, 2.0, max(2.0, 5 * scale)
-    )
-    strokes = [line for line in lines if _strength(line, contours) >= params.salience]
+    edges = soft_edges(photo, FLOOR, SPREAD_PX)
+    blurred = cv2.GaussianBlur(edges, (0, 0), max(0.6, scale))
+    ridge = edges >= cv2.dilate(blurred, np.ones((3, 3), np.uint8)) * 0.97
+    thin = Sketch(np.where(ridge & (edges > params.salience), 0, 1).astype(np.float32))
+    lines = trace(thin, threshold=0.5, solid=1e3, close=2.0, gap=max(2.0, 5 * scale))
+    strokes = [line for line in lines if _strength(line, edges) >= params.salience]
     strokes = smooth(strokes, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0)
     return _by_hand(strokes, photo, params)
 
@@ -87,7 +85,16 @@ def _by_hand(strokes: Sequence[Stroke], photo: Photo, params: PhotosketchParams)
         strokes = pressed(strokes, _darkness(photo, params.pressure_px * scale), params.lightest)
     pen = [_tapered(stroke, params.width_px * scale) for stroke in strokes]
     digest = hashlib.sha256(photo.tobytes()).digest()
-    hand = DeformParams(params.misalignment_px, 48, 2, 0, 1, 0, 0.15, 0)  # ours: wavelength, overshoot, width jitter
+    hand = DeformParams(
+        displacement_px=params.misalignment_px,
+        wavelength_px=48,  # ours, as what follows: an even hand that neither breaks nor forgets a line
+        overshoot_px=2,
+        gaps=0,
+        gap_px=1,
+        missing=0,
+        width_jitter=0.15,
+        evenness=0,
+    )
     return render(deform(pen, hand, np.random.default_rng(int.from_bytes(digest[:8], "big")), photo.shape), photo.shape)
 
 
@@ -99,9 +106,9 @@ def _darkness(photo: Photo, sigma: float) -> NDArray[np.float32]:
     return ((paper - soft) / np.float32(max(1.0, FULL_DARKNESS * (paper - black)))).astype(np.float32)
 
 
-def _strength(stroke: Stroke, contours: Sketch) -> float:
+def _strength(stroke: Stroke, edges: Edges) -> float:
     x, y = stroke.points.T.astype(int)
-    return float(contours[y, x].mean())
+    return float(edges[y, x].mean())
 
 
 def _tapered(stroke: Stroke, width: float) -> Stroke:

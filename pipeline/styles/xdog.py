@@ -28,7 +28,7 @@ class XdogParams:
 
 def xdog(gray: Gray, params: XdogParams) -> Sketch:
     """Gray (H, W) in [0, 1] -> Sketch (H, W) in [0, 1], 0 = ink."""
-    return on_canvas(gray, partial(_draw, params=params), LARGEST_PX)
+    return Sketch(on_canvas(gray, partial(_draw, params=params), LARGEST_PX))
 
 
 def _draw(gray: Gray, params: XdogParams) -> Sketch:

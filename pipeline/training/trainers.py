@@ -102,7 +102,7 @@ def train_stage(name: str, stage: TrainingStage, sections: Sections, data: Path,
     starts = {start: load_tensors(layout.trained(start) / "weights.safetensors")[0] for start in stage.starts}
     files = [weight_file(weights) for weights in stage.weights(sections)]
     code = code_of(Path(inspect.getfile(stage.build)))
-    run = Run(
+    made = Run(
         name,
         params.schedule,
         params.seed,
@@ -113,7 +113,7 @@ def train_stage(name: str, stage: TrainingStage, sections: Sections, data: Path,
         {"stage": name, "size": split.size, "params": {_short(key): asdict(value) for key, value in sections.items()}},
         layout.trained(name),
     )
-    train(run, device)
+    train(made, device)
 
 
 def _own(sections: Sections) -> StageParams:

@@ -19,11 +19,11 @@ STAGE_FILES = {
     "edges@canny": ["pipeline/stages/canny.py"],
     "edges@hed": ["pipeline/stages/hed.py", "models/helpers/hed.py", "models/helpers/edge_net.py"],
     **{
-        f"style@{name}": ["pipeline/styles/__init__.py", f"pipeline/styles/{name}.py"]
+        f"style@{name}": ["pipeline/stages/style.py", f"pipeline/styles/{name}.py"]
         for name in ("xdog", "fdog", "photocopy")
     },
     "style@photosketch": [
-        "pipeline/styles/__init__.py",
+        "pipeline/stages/style.py",
         "pipeline/styles/photosketch.py",
         "models/helpers/photosketch.py",
         "models/helpers/line_net.py",
