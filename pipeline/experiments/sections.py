@@ -15,14 +15,11 @@ Broken = Iterator[str]
 def sections() -> dict[str, Any]:
     """Sections of params.yaml ("styles.xdog") with their dataclasses, lists of names ("styles.names") with their type."""
     from pipeline.evaluation import evaluate, report, sketch_statistics
-    from pipeline.helpers.contour_drawer.train import ContoursParams
-    from pipeline.helpers.edge_detector.train import EdgesParams
-    from pipeline.helpers.line_cleaner.train import SimplifierParams
     from pipeline.stages import canny, equalize, hed, pack, simplify
     from pipeline.stages.crop.settings import CropParams
     from pipeline.stages.demo.stage import DemoParams
     from pipeline.styles import STYLES
-    from pipeline.training.trainers import TRAINERS
+    from pipeline.training.trainers import BASELINES, TRAINERS
 
     edges = {"canny": canny.CannyParams, "hed": hed.HedParams}
     stages = {
@@ -31,23 +28,21 @@ def sections() -> dict[str, Any]:
         "equalize": equalize.EqualizeParams,
         "edges.names": names_of(lambda: edges),
         "styles.names": names_of(lambda: STYLES),
+        "baselines.names": names_of(lambda: BASELINES, least=0),
         "simplify": simplify.SimplifyParams,
         "pack": pack.PackParams,
         "evaluate": evaluate.EvaluateParams,
         "evaluate_sketches": sketch_statistics.EvaluateSketchesParams,
         "report": report.ReportParams,
-        "train_edges": EdgesParams,
-        "train_contours": ContoursParams,
-        "train_simplifier": SimplifierParams,
     }
     stages |= {f"edges.{name}": params for name, params in edges.items()}
     stages |= {f"styles.{name}": style.params for name, style in STYLES.items()}
     return stages | {section: params for trainer in TRAINERS.values() for section, params in trainer.sections.items()}
 
 
-def names_of(table: Callable[[], Mapping[str, Any]]) -> Any:
+def names_of(table: Callable[[], Mapping[str, Any]], least: int = 1) -> Any:
     """The type of a list of names out of a table."""
-    return Annotated[tuple[Annotated[str, OneOf(table)], ...], Items()]
+    return Annotated[tuple[Annotated[str, OneOf(table)], ...], Items(least)]
 
 
 def tree(flat: Mapping[str, Any]) -> type:

@@ -86,6 +86,7 @@ class TrainingStage:
 
 
 OWN = {name: f"pipeline.training.{name}" for name in ("scn", "isn", "joint")}
+BASELINES: LazyTable[TrainingStage] = LazyTable("baseline", "pipeline.training.baselines", "TRAINER")
 TRAINERS: LazyTable[TrainingStage] = LazyTable("trainer", "pipeline.training.baselines", "TRAINER", OWN)
 
 

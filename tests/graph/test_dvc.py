@@ -33,6 +33,7 @@ STAGE_FILES = {
     "train_scn": ["pipeline/training/scn.py"],
     "train_isn": ["pipeline/training/isn.py"],
     "train_joint": ["pipeline/training/joint.py"],
+    "baseline": ["pipeline/training/trainers.py", "pipeline/training/adversarial.py"],
     "evaluate": ["pipeline/evaluation/evaluate.py"],
     "evaluate_sketches": ["pipeline/evaluation/sketch_statistics.py", "models/helpers/edge_net.py"],
     "report": ["pipeline/evaluation/report.py", "pipeline/evaluation/report.html.j2"],

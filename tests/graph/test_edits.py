@@ -1,0 +1,73 @@
+"""What an edit makes DVC do again: that which it can change, and no more."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from dvc.repo import Repo
+from tiny_checkout import Checkout
+
+TRAINED = {"train_scn", "train_isn", "train_joint"}
+STYLES = ("xdog", "fdog", "photocopy", "photosketch")
+
+
+def stale(checkout: Checkout) -> set[str]:
+    """Stages that `dvc status` names, without those that only wait for them."""
+    with Repo(str(checkout.folder)) as repo:
+        found: Mapping[str, Any] = repo.status()
+    return {name for name, changes in found.items() if any("changed deps" in c for c in changes if isinstance(c, dict))}
+
+
+def kinds(stages: set[str]) -> set[str]:
+    return {stage.partition("@")[0] for stage in stages}
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("pipeline/evaluation/report.py", {"report"}),
+        ("pipeline/evaluation/report.html.j2", {"report"}),
+        ("pipeline/core/contact_sheet.py", {"evaluate", "report"}),
+        ("pipeline/core/progress.py", set()),
+        ("pipeline/cli.py", set()),
+        ("pipeline/apps/sketch.py", set()),
+        ("pipeline/experiments/ablations.py", set()),
+        ("pipeline/helpers/edge_detector/train.py", set()),
+        ("pipeline/stages/demo/renderer.py", {"demo"}),
+        ("pipeline/stages/crop/locate.py", {"crop"}),
+        ("pipeline/stages/canny.py", {"edges"}),
+        ("pipeline/stages/pack.py", {"pack"}),
+        ("pipeline/training/scn.py", {"train_scn", "train_joint"}),
+        ("pipeline/training/isn.py", {"train_isn", "train_joint"}),
+        ("pipeline/training/loop.py", TRAINED),
+        ("models/helpers/line_net.py", {"style", "simplify"}),
+        ("models/generators/resnet.py", {*TRAINED, "evaluate", "report"}),
+    ],
+)
+def test_an_edit_names_these_stages(checkout: Checkout, file: str, expected: set[str]) -> None:
+    before = stale(checkout)
+    with checkout.edited(file, (checkout / file).read_text() + "\n# a remark\n"):
+        assert kinds(stale(checkout) - before) == expected
+    assert stale(checkout) == before
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_style_is_nothing_to_its_siblings(checkout: Checkout, style: str) -> None:
+    file = f"pipeline/styles/{style}.py"
+    with checkout.edited(file, (checkout / file).read_text() + "\n# a remark\n"):
+        assert stale(checkout) == {f"style@{style}"}
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ("vgg19", {"train_isn", "train_joint"}),
+        ("mobilefacenet", {"crop", "evaluate"}),
+        ("inception_fid", {"evaluate"}),
+        ("photosketch", {"style"}),
+        ("hed", {"edges"}),
+    ],
+)
+def test_weights_that_come_later_are_seen(checkout: Checkout, weights: str, expected: set[str]) -> None:
+    with checkout.edited(f"data/weights/{weights}/came_later.bin", "tensors"):
+        assert kinds(stale(checkout)) == expected
