@@ -139,4 +139,5 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)
+        changed: Tensor = self.body(x)
+        return x + changed

@@ -36,9 +36,10 @@ class MaskedResidualUnit(nn.Module):
         self.project = nn.Identity() if same else activated(in_channels, out_channels, 1, norm)
 
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
-        m, n = torch.sigmoid(self.gates(torch.cat([x, image], 1))).split(self.depths, 1)
-        z = self.body(torch.cat([m * x, image], 1))
-        return (1 - n) * z + n * self.project(x)
+        m, n = torch.split(torch.sigmoid(self.gates(torch.cat([x, image], 1))), self.depths, 1)
+        z: Tensor = self.body(torch.cat([m * x, image], 1))
+        kept: Tensor = self.project(x)
+        return (1 - n) * z + n * kept
 
 
 def halved(x: Tensor) -> Tensor:

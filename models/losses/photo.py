@@ -55,8 +55,8 @@ def dissimilarity(photo: Tensor, generated: Tensor) -> Tensor:
     window = (bell / bell.sum()).expand(5 * channels, 1, 1, 11)
     maps = torch.cat([a, b, a * a, b * b, a * b], 1)
     across = F.conv2d(maps, window, groups=5 * channels)
-    means = F.conv2d(across, window.transpose(2, 3), groups=5 * channels).split(channels, 1)
-    a_mean, b_mean, aa, bb, ab = means
+    means = F.conv2d(across, window.transpose(2, 3), groups=5 * channels)
+    a_mean, b_mean, aa, bb, ab = torch.split(means, channels, 1)
     light = (2 * a_mean * b_mean + 0.01**2) / (a_mean.square() + b_mean.square() + 0.01**2)
     a_var, b_var, covariance = aa - a_mean.square(), bb - b_mean.square(), ab - a_mean * b_mean
     return 1 - (light * (2 * covariance + 0.03**2) / (a_var + b_var + 0.03**2)).mean()

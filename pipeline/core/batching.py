@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Net = Callable[[NDArray], NDArray[np.float32]]  # (N, ...) -> (N, H, W)
+Net = Callable[[NDArray[Any]], NDArray[np.float32]]  # (N, ...) -> (N, H, W)
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Asked:
 
     place: int
     net: Net
-    picture: NDArray
+    picture: NDArray[Any]
     drawn: "Future[NDArray[np.float32]]"
 
 
@@ -35,7 +35,7 @@ class Group:
     def __init__(self, count: int) -> None:
         self.busy, self.waiting, self.lock = count, list[Asked](), threading.Lock()
 
-    def ask(self, place: int, net: Net, picture: NDArray) -> NDArray[np.float32]:
+    def ask(self, place: int, net: Net, picture: NDArray[Any]) -> NDArray[np.float32]:
         """The net's drawing of one picture, in one batch with the others that ask."""
         asked = Asked(place, net, picture, Future())
         with self.lock:
@@ -68,7 +68,7 @@ class Group:
 _own: ContextVar[tuple[Group, int] | None] = ContextVar("group", default=None)
 
 
-def ask(net: Net, picture: NDArray) -> NDArray[np.float32]:
+def ask(net: Net, picture: NDArray[Any]) -> NDArray[np.float32]:
     """The net's drawing of one picture (H, W[, C]): with those of its group, where it is in one."""
     mine = _own.get()
     return net(picture[None])[0] if mine is None else mine[0].ask(mine[1], net, picture)

@@ -18,7 +18,7 @@ from pipeline.core.colour_profile import to_srgb
 from pipeline.core.declared_range import RangeError, is_deep, to_8_bits, unread_tiff
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
-from pipeline.core.polarity import Gray, Photo, Sketch, to_uint8, unit
+from pipeline.core.polarity import Edges, Gray, Photo, Sketch, to_uint8, unit
 
 FORMATS = (
     "JPEG",
@@ -65,7 +65,7 @@ def import_photo(path: Path) -> Photo:
 
 def import_sketch(path: Path) -> Sketch:
     """Sketch from any file, in the file's own polarity (dark strokes on light paper are expected)."""
-    return unit(np.asarray(Image.fromarray(import_photo(path)).convert("L")))
+    return Sketch(unit(np.asarray(Image.fromarray(import_photo(path)).convert("L"))))
 
 
 def import_picture(path: Path) -> Picture:
@@ -166,6 +166,16 @@ def _decode(path: Path, flags: int) -> NDArray[np.uint8]:
     if image is None:
         raise ImageError(f"{path}: not an image; run the stage that writes it again")
     return image.astype(np.uint8, copy=False)
+
+
+def read_sketch(path: Path) -> Sketch:
+    """Sketch that the pipeline wrote."""
+    return Sketch(read_gray(path))
+
+
+def read_edges(path: Path) -> Edges:
+    """Edge map that the pipeline wrote."""
+    return Edges(read_gray(path))
 
 
 def write_photo(path: Path, photo: Photo) -> None:

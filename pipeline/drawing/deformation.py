@@ -35,7 +35,7 @@ def displacement_field(shape: tuple[int, ...], params: DeformParams, rng: np.ran
     field = cv2.resize(coarse, shape[1::-1], interpolation=cv2.INTER_LINEAR)
     field = cv2.GaussianBlur(field, (0, 0), max(0.5, params.wavelength_px * scale / 3))
     length = np.linalg.norm(field, axis=2, keepdims=True)
-    return (field / np.maximum(1, length) * params.displacement_px * scale).astype(np.float32)
+    return np.asarray(field / np.maximum(1, length) * params.displacement_px * scale, np.float32)
 
 
 def warp(sketch: Sketch, field: NDArray[np.float32]) -> Sketch:

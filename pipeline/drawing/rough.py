@@ -1,4 +1,4 @@
-"""Clean strokes -> the rough drawing somebody might have made of them: what the simplifier learns to undo.
+"""Clean strokes -> the rough drawing somebody might have made of them: what the line cleaner learns to undo.
 
 Lengths are pixels of the picture drawn. Darkness: 0 = paper, 1 = black.
 """
@@ -30,7 +30,7 @@ SHORT = 4  # ours: pieces; a shorter line has no gaps
 
 @dataclass(frozen=True)
 class RoughParams:
-    """Section `train_simplifier.rough`. Probabilities are per drawing."""
+    """`rough` of line_cleaner.yaml. Probabilities are per drawing."""
 
     strength: Share  # 0: the clean drawing; 1: as rough as the rest says, evenly down from there
     tools: dict[Annotated[str, OneOf(lambda: TOOLS)], Weight]  # how often each is used
@@ -145,7 +145,7 @@ def _wander(n: int, turns: float, times: int, rng: np.random.Generator) -> NDArr
     knots = rng.standard_normal((4, times, 1, 2))
     phase = rng.uniform(0, 2 * np.pi, (times, 1, 2))
     shifts = 0.7 * knots[0] + 0.6 * knots[1] * t + 0.5 * knots[2] * np.sin(turns * np.pi * t + phase)
-    return (shifts - 0.7 * shifts.mean(0)).astype(np.float32)
+    return np.asarray(shifts - 0.7 * shifts.mean(0), np.float32)
 
 
 def _wave(n: int, turns: float, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -153,7 +153,7 @@ def _wave(n: int, turns: float, rng: np.random.Generator) -> NDArray[np.float32]
     t = np.linspace(0, 1, n)
     phase = rng.uniform(0, 2 * np.pi, 2)
     waves = np.sin(turns * np.pi * t + phase[0]) + 0.7 * np.sin(2.3 * turns * np.pi * t + phase[1])
-    return (waves - 1.5 * np.abs(2 * t - 1) ** 6 + 0.4 * rng.standard_normal()).astype(np.float32)
+    return np.asarray(waves - 1.5 * np.abs(2 * t - 1) ** 6 + 0.4 * rng.standard_normal(), np.float32)
 
 
 def _span(n: int, rng: np.random.Generator) -> slice:
@@ -216,7 +216,7 @@ def _hatching(strokes: Sequence[Stroke], shape: tuple[int, ...], level: float, r
 
 
 def _hatched(
-    centre: NDArray, radius: float, gap: float, angle: float, width: float, darkness: float, rng: np.random.Generator
+    centre: NDArray[np.float64], radius: float, gap: float, angle: float, width: float, darkness: float, rng: np.random.Generator
 ) -> list[Mark]:
     along = np.array([np.cos(angle), np.sin(angle)])
     across = along[::-1] * [-1, 1]
@@ -245,7 +245,7 @@ def _smudges(ink: Darkness, level: float, rng: np.random.Generator) -> Darkness:
         ellipse = (centre.tolist(), (2 * axes).tolist(), float(rng.uniform(0, 180)))
         cv2.ellipse(small, ellipse, rng.uniform(0.08, 0.45), -1)
     blobs = cv2.resize(cv2.GaussianBlur(small, (0, 0), rng.uniform(0.8, 3)), ink.shape[::-1])
-    return (level * np.clip(np.maximum(smeared, blobs), 0, 0.6)).astype(np.float32)
+    return np.asarray(level * np.clip(np.maximum(smeared, blobs), 0, 0.6), np.float32)
 
 
 def _noise(shape: tuple[int, ...], grain_px: float, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -275,4 +275,4 @@ def _light(shape: tuple[int, ...], level: float, rng: np.random.Generator) -> ND
     if rng.random() < 0.4:
         edge = np.sin(angle + 1) * x + np.cos(angle + 1) * y + rng.uniform(-0.6, 0.6)
         light = light - rng.uniform(0.05, 0.25) / (1 + np.exp(-edge / rng.uniform(0.03, 0.3)))
-    return (1 + level * (np.clip(light, 0.25, 1) - 1)).astype(np.float32)
+    return np.asarray(1 + level * (np.clip(light, 0.25, 1) - 1), np.float32)

@@ -35,4 +35,4 @@ def _gradient(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Scale-normalised gradient magnitude of the strongest channel, (H, W, 3) -> (H, W)."""
     smooth = cv2.GaussianBlur(image, (0, 0), max(0.6, sigma))
     dx, dy = cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)
-    return (np.hypot(dx, dy).max(axis=2) * np.float32(max(0.6, sigma) / 32)).astype(np.float32)
+    return np.asarray(np.hypot(dx, dy).max(axis=2) * np.float32(max(0.6, sigma) / 32), np.float32)

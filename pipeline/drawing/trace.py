@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from pipeline.core.polarity import Sketch
 from pipeline.drawing.stroke import Stroke
 
+Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
+
 
 def trace(sketch: Sketch, threshold: float, solid: float, close: float, gap: float, hatch: float = 0) -> list[Stroke]:
     """Ink darker than `threshold` -> strokes along its middle.
@@ -28,7 +31,7 @@ def trace(sketch: Sketch, threshold: float, solid: float, close: float, gap: flo
         core = cv2.erode(core, inner, borderType=cv2.BORDER_CONSTANT, borderValue=(0.0,)).astype(np.uint8)
         lines |= _outline(core)
     skeleton = cv2.ximgproc.thinning(lines * 255) > 0  # type: ignore[attr-defined]
-    half = cv2.distanceTransform(lines, cv2.DIST_L2, 3)
+    half = np.asarray(cv2.distanceTransform(lines, cv2.DIST_L2, 3), np.float32)
     margin = int(gap) + 2
     points, ends = _trace(np.pad(skeleton, margin), float(gap))
     parts = np.split(points[:, ::-1] - margin, ends[:-1]) if len(ends) else []
@@ -45,13 +48,13 @@ def _disc(diameter: float) -> NDArray[np.uint8]:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8, copy=False)
 
 
-def _stroke(points: NDArray[np.int64], half: NDArray) -> Stroke:
+def _stroke(points: NDArray[np.int64], half: NDArray[np.float32]) -> Stroke:
     widths = 2 * half[points[:, 1], points[:, 0]] - 1
     return Stroke.even(points.astype(np.float32), np.maximum(widths, 1).astype(np.float32))
 
 
 @njit(cache=True)
-def _trace(skeleton: NDArray, gap: float) -> tuple[NDArray, NDArray]:
+def _trace(skeleton: Mask, gap: float) -> tuple[Places, Places]:
     """Every skeleton pixel in one line: (row, column) of all points, and where each line ends.
 
     Lines start at free ends first, then anywhere (loops), and extend both ways. `skeleton` has an empty border
@@ -79,7 +82,7 @@ def _trace(skeleton: NDArray, gap: float) -> tuple[NDArray, NDArray]:
 
 
 @njit(cache=True)
-def _walk(free: NDArray, row: int, column: int, points: NDArray, start: int, total: int, gap: float) -> int:
+def _walk(free: Mask, row: int, column: int, points: Places, start: int, total: int, gap: float) -> int:
     """Append pixels from (row, column), or onwards from the line's last point, straight ahead as far as it goes."""
     if row < 0:
         row, column = points[total - 1]

@@ -43,7 +43,8 @@ def orthogonal(matrix: Tensor) -> Tensor:
     for _ in range(ITERATIONS):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if len(matrix) > matrix.shape[1] else x
+    made: Tensor = x.T if len(matrix) > matrix.shape[1] else x
+    return made
 
 
 def split(net: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -54,7 +54,7 @@ def _gradient(gray: Gray, sigma: float) -> tuple[Gray, Gray]:
 
 
 def _whole(gradient: Gray) -> NDArray[np.int16]:
-    return np.clip(np.rint(gradient * np.float32(FINENESS)), -32767, 32767).astype(np.int16)
+    return np.asarray(np.clip(np.rint(gradient * np.float32(FINENESS)), -32767, 32767)).astype(np.int16)
 
 
 def automatic_thresholds(magnitude: Gray) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.allowed import Items, Pixels, Range, Seed, Share
 from pipeline.core.files import write_bytes
-from pipeline.core.image_io import read_gray, write_gray
+from pipeline.core.image_io import read_sketch, write_gray
 from pipeline.core.layout import Layout, made_with
 from pipeline.core.map_faces import map_faces
 from pipeline.core.polarity import Sketch, strokes_of
@@ -29,7 +29,7 @@ from pipeline.weights import loaders
 LARGEST_PX = 2048  # ours: a larger sketch is traced at this size
 FULL_INK = 0.8  # ours: mean ink under a stroke drawn with full pressure
 OWN_PX = 384  # ours: and cleaned by the own net at this, near to what it was trained at
-OWN_PAPER = 1 / 3  # ours: ink is as likely as not, to a net whose loss counts it twice (train_simplifier.loss)
+OWN_PAPER = 1 / 3  # ours: ink is as likely as not, to a net whose loss counts it twice (line_cleaner.yaml)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def run(style: str, params: SimplifyParams, data: Path, jobs: int, svg: bool = F
 
 
 def _one(style: str, params: SimplifyParams, layout: Layout, svg: bool, out: Path, face: str) -> None:
-    drawing = redraw(read_gray(layout.style(style) / f"{face}.png"), style, face, params)
+    drawing = redraw(read_sketch(layout.style(style) / f"{face}.png"), style, face, params)
     write_gray(out / "clean" / f"{face}.png", drawing.clean)
     write_gray(out / "deformed" / f"{face}.png", drawing.deformed)
     if svg:

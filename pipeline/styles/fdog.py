@@ -60,7 +60,7 @@ def _tangents(gray: Gray) -> tuple[Field, Gray]:
 
 
 def _unit(field: Field) -> Field:
-    return field / np.maximum(cv2.magnitude(field[0], field[1]), np.float32(1e-6))
+    return np.asarray(field / np.maximum(cv2.magnitude(field[0], field[1]), np.float32(1e-6)))
 
 
 def _padded(field: Field, radius: int) -> Field:

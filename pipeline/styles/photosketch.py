@@ -103,7 +103,7 @@ def _darkness(photo: Photo, sigma: float) -> NDArray[np.float32]:
     gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     black, paper = np.percentile(gray, (BLACK, PAPER))
     soft = cv2.GaussianBlur(gray, (0, 0), max(0.3, sigma))
-    return ((paper - soft) / np.float32(max(1.0, FULL_DARKNESS * (paper - black)))).astype(np.float32)
+    return np.asarray((paper - soft) / np.float32(max(1.0, FULL_DARKNESS * (paper - black))), np.float32)
 
 
 def _strength(stroke: Stroke, edges: Edges) -> float:

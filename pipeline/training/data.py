@@ -100,7 +100,7 @@ class Batches:
         return np.moveaxis(np.array(rows, np.float32), 2, 0)
 
     def _reach(self) -> int:
-        return round(self.augment.shift_px * self.size / 256)
+        return int(round(self.augment.shift_px * self.size / 256))
 
     def _grid(self, dy: Tensor, dx: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
         """Rows and columns of the source, (N, S) each: displaced, flipped, reflected at the border."""
@@ -132,7 +132,7 @@ def _warped(batch: Batch, warps: Tensor) -> Batch:
     layers = torch.cat(list(batch.values()), 1)
     grid = F.affine_grid(warps, list(layers.shape), align_corners=False)
     moved = F.grid_sample(layers, grid, "bicubic", "reflection", align_corners=False).clamp(0, 1)
-    return dict(zip(batch, moved.split([layer.shape[1] for layer in batch.values()], 1), strict=True))
+    return dict(zip(batch, torch.split(moved, [layer.shape[1] for layer in batch.values()], 1), strict=True))
 
 
 def fits(nbytes: int, device: torch.device) -> bool:

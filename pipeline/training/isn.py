@@ -130,7 +130,8 @@ class Isn:
 
     def _features(self, photo: Tensor) -> dict[str, Tensor]:
         with self.gan.fabric.autocast():
-            return self.vgg(photo)
+            features: dict[str, Tensor] = self.vgg(photo)
+        return features
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         return weighted_sum(terms, self.loss.weights)

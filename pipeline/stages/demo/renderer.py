@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.polarity import Photo
 
+Numbers = NDArray[np.float64]
 Point = tuple[float, float]
 
 
@@ -68,7 +69,7 @@ class RenderedFace:
 def _ellipsoid(x: float, y: float, z: float, a: float, b: float, c: float) -> float:
     k0 = np.sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
     k1 = np.sqrt((x / (a * a)) ** 2 + (y / (b * b)) ** 2 + (z / (c * c)) ** 2)
-    return k0 * (k0 - 1.0) / max(k1, 1e-6)
+    return float(k0 * (k0 - 1.0) / max(k1, 1e-6))
 
 
 @njit(cache=True, fastmath=True)
@@ -83,7 +84,7 @@ def _carve(a: float, b: float, k: float) -> float:
 
 
 @njit(cache=True, fastmath=True)
-def _head(x: float, y: float, z: float, s: NDArray) -> float:
+def _head(x: float, y: float, z: float, s: Numbers) -> float:
     """Distance to the skin."""
     m = abs(x) / s[WIDTH]
     d = _ellipsoid(m, y - 0.27, z + 0.12, 0.76, 0.84, 0.88)
@@ -110,12 +111,12 @@ def _head(x: float, y: float, z: float, s: NDArray) -> float:
 
 
 @njit(cache=True, fastmath=True)
-def _lip_y(s: NDArray) -> float:
-    return -0.56 - 0.05 * (s[NOSE_L] - 1.0)
+def _lip_y(s: Numbers) -> float:
+    return float(-0.56 - 0.05 * (s[NOSE_L] - 1.0))
 
 
 @njit(cache=True, fastmath=True)
-def _hair(x: float, y: float, z: float, s: NDArray) -> float:
+def _hair(x: float, y: float, z: float, s: Numbers) -> float:
     """Distance to the hair's surface."""
     m = abs(x) / s[WIDTH]
     v = s[VOLUME]
@@ -147,7 +148,7 @@ def _cloth(x: float, y: float, z: float) -> float:
 
 
 @njit(cache=True, fastmath=True)
-def _scene(x: float, y: float, z: float, s: NDArray) -> float:
+def _scene(x: float, y: float, z: float, s: Numbers) -> float:
     return min(_head(x, y, z, s), min(_hair(x, y, z, s), _cloth(x, y, z)))
 
 
@@ -175,13 +176,13 @@ def _step(edge: float, width: float, value: float) -> float:
 
 
 @njit(cache=True, fastmath=True)
-def _mix(colour: NDArray, other: NDArray, share: float) -> None:
+def _mix(colour: Numbers, other: Numbers, share: float) -> None:
     for c in range(3):
         colour[c] += (other[c] - colour[c]) * share
 
 
 @njit(cache=True, fastmath=True)
-def _paint_skin(x: float, y: float, z: float, s: NDArray, looks: NDArray, colour: NDArray) -> float:
+def _paint_skin(x: float, y: float, z: float, s: Numbers, looks: Numbers, colour: Numbers) -> float:
     """Skin, brows, eyes, lips, nostrils at a surface point; returns how much it shines. looks: skin, hair, iris."""
     black, white = np.array([0.03, 0.02, 0.02]), np.array([0.90, 0.88, 0.86])
     mottle = 0.94 + 0.08 * _noise(9 * x, 9 * y, 9 * z) + 0.04 * _noise(40 * x, 40 * y, 40 * z)
@@ -224,11 +225,12 @@ def _paint_skin(x: float, y: float, z: float, s: NDArray, looks: NDArray, colour
     gap = 0.010 + 0.04 * s[MOUTH] * across
     seam = _step(0, 0.018, gap - abs(y - lips)) * _step(0, 0.04, 0.27 * s[LIP_W] - m)
     _mix(colour, np.array([0.20, 0.07, 0.07]), 0.85 * seam)
-    return 0.16 + 0.7 * inside * np.exp(-(((ex + 0.025) / 0.02) ** 2 + ((ey - 0.03) / 0.02) ** 2)) + 0.1 * lip
+    glint = np.exp(-(((ex + 0.025) / 0.02) ** 2 + ((ey - 0.03) / 0.02) ** 2))
+    return float(0.16 + 0.7 * inside * glint + 0.1 * lip)
 
 
 @njit(cache=True, fastmath=True)
-def _render(size: int, turn: NDArray, s: NDArray, looks: NDArray, wall: NDArray, key: NDArray) -> NDArray:
+def _render(size: int, turn: Numbers, s: Numbers, looks: Numbers, wall: Numbers, key: Numbers) -> Numbers:
     """Linear RGB (size, size, 3). turn: camera -> head rotation; looks: skin, hair, iris, cloth colours; key: light."""
     out = np.zeros((size, size, 3))
     light = turn @ key
@@ -296,7 +298,7 @@ def _render(size: int, turn: NDArray, s: NDArray, looks: NDArray, wall: NDArray,
     return out
 
 
-def _person(rng: np.random.Generator) -> tuple[NDArray, NDArray]:
+def _person(rng: np.random.Generator) -> tuple[Numbers, Numbers]:
     """One shape vector and the colours of skin, hair, iris and clothes, each (3,)."""
     s = np.ones(len(SHAPE))
     for name, spread in (("width", 0.04), ("jaw", 0.07), ("chin", 0.2), ("cheek", 0.15), ("nose_length", 0.25)):
@@ -320,16 +322,16 @@ def _person(rng: np.random.Generator) -> tuple[NDArray, NDArray]:
     return s, looks
 
 
-def _rotation(yaw: float, pitch: float, roll: float) -> NDArray:
+def _rotation(yaw: float, pitch: float, roll: float) -> Numbers:
     """Head -> camera, radians."""
     cy, sy, cp, sp, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
     around_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     around_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
     around_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return around_z @ around_x @ around_y
+    return np.asarray(around_z @ around_x @ around_y, np.float64)
 
 
-def _project(point: NDArray, size: int) -> Point:
+def _project(point: Numbers, size: int) -> Point:
     """Camera coordinates -> px; the inverse of the rays of `_render`."""
     depth = 0.7 + 0.3 * (6.0 - point[2]) / 6
     u, v = point[0] / depth, point[1] / depth
@@ -349,9 +351,9 @@ def render_face(size: int, seed: int, index: int) -> RenderedFace:
     return RenderedFace(photo, (left, right))
 
 
-def _photograph(linear: NDArray, size: int, rng: np.random.Generator) -> Photo:
+def _photograph(linear: Numbers, size: int, rng: np.random.Generator) -> Photo:
     """Lens blur, tone curve, exposure and sensor noise."""
     sharp = cv2.GaussianBlur(linear, (0, 0), max(0.3, 0.9 * size / 512))
     toned = np.clip(sharp * rng.uniform(0.98, 1.06), 0, 1) ** (1 / 1.25)
     noisy = toned + rng.normal(0, 0.010, toned.shape)
-    return (np.clip(noisy, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(np.clip(noisy, 0, 1) * 255 + 0.5).astype(np.uint8)
