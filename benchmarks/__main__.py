@@ -1,11 +1,12 @@
-"""`python -m benchmarks`: what is fast, measured on this machine, in one table. Leave the machine idle meanwhile."""
+"""`python -m benchmarks`: what is fast, measured on this machine, a line each as it comes. Leave the machine idle."""
 
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,15 +15,14 @@ import cv2
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from rich.console import Console
-from rich.table import Table
+from numpy.typing import NDArray
 
 from pipeline.apps.system import System
 from pipeline.core.dataset import read_split
 from pipeline.core.image_io import read_photo, write_gray, write_photo
 from pipeline.core.layout import Layout
 from pipeline.core.params import load
-from pipeline.core.polarity import luminance
+from pipeline.core.polarity import Photo, luminance
 from pipeline.core.workspace import SHIPPED
 from pipeline.drawing.rasterize import render
 from pipeline.stages import canny, equalize, hed, pack, simplify
@@ -30,14 +30,18 @@ from pipeline.stages import style as style_stage
 from pipeline.stages.crop import align, settings, stage
 from pipeline.stages.demo import renderer
 from pipeline.styles import STYLES, Style
-from pipeline.training import isn, joint, scn
-from pipeline.training.adversarial import make_generator
 from pipeline.training.data import Batches
-from pipeline.training.run import sketch_layers
+from pipeline.training.isn import IsnParams
+from pipeline.training.nets import make_generator
+from pipeline.training.scn import ScnParams
+from pipeline.training.trainers import TRAINERS, sketch_layers
 
 SIZE, FACES, CHAIN_FACES = 256, 8, 48
 BARS_MS = {"xdog": 2.0, "photocopy": 4.0, "canny": 1.0, "fdog": 60.0, "hed (own)": 45.0, "simplify (classical)": 40.0}
 PARAMS = SHIPPED / "params.yaml"
+DVC = (sys.executable, "-m", "dvc")
+
+Row = tuple[str, str, float]  # what, unit, measured
 
 
 def milliseconds(function: Callable[[Any], Any], items: list[Any], repeats: int = 5) -> float:
@@ -52,11 +56,16 @@ def milliseconds(function: Callable[[Any], Any], items: list[Any], repeats: int 
     return 1000 * median(times)
 
 
+def given(function: Callable[[Any, Any], Any], params: Any) -> Callable[[Any], Any]:
+    """A function of an image and params, as one of the image alone."""
+    return lambda image: function(image, params)
+
+
 def section(cls: Any, name: str) -> Any:
     return load(cls, name, PARAMS)
 
 
-def faces() -> list[np.ndarray]:
+def faces() -> list[Photo]:
     """Rendered faces at SIZE; rendered once for all rows."""
     params = replace(section(settings.CropParams, "crop"), size=SIZE)
     photos = [renderer.render_face(512, 1, index).photo for index in range(FACES)]
@@ -71,36 +80,43 @@ def drawers() -> list[tuple[str, Style, Any]]:
     return [row for row in rows if row[0] != "photosketch"] + methods
 
 
-def image_rows(photos: list[np.ndarray], folder: Path) -> list[tuple[str, str, float]]:
+def image_rows(photos: list[Photo], folder: Path) -> Iterator[Row]:
     """Milliseconds an image on one thread."""
     cv2.setNumThreads(1)
-    rows = []
     canny_params, hed_params = section(canny.CannyParams, "edges.canny"), section(hed.HedParams, "edges.hed")
     grays = [luminance(photo) for photo in photos]
-    rows.append(("canny", "ms", milliseconds(lambda gray: canny.canny(gray, canny_params), grays)))
+    yield "canny", "ms", milliseconds(given(canny.canny, canny_params), grays)
     for method in ("soft", "own"):
         by = replace(hed_params, method=method)
-        rows.append((f"hed ({method})", "ms", milliseconds(lambda photo, p=by: hed.holistic(photo, p), photos)))  # type: ignore[misc]
+        yield f"hed ({method})", "ms", milliseconds(given(hed.holistic, by), photos)
     even = section(equalize.EqualizeParams, "equalize")
-    rows.append(("equalize", "ms", milliseconds(lambda photo: equalize.equalize(photo, even), photos)))
-    simple = section(simplify.SimplifyParams, "simplify")
-    drawn: dict[str, list[np.ndarray]] = {}
+    yield "equalize", "ms", milliseconds(given(equalize.equalize, even), photos)
+    drawn: dict[str, list[NDArray[Any]]] = {}
     for name, style, params in drawers():
-        rows.append((name, "ms", milliseconds(lambda photo, d=style.draw, p=params: d(photo, p), photos)))  # type: ignore[misc]
-        drawn[name] = [style.draw(photo, params) for photo in photos]
+        draw = given(style.draw, params)
+        yield name, "ms", milliseconds(draw, photos)
+        drawn[name] = [draw(photo) for photo in photos]
+    yield from simplify_rows(drawn)
+    cropped = replace(section(settings.CropParams, "crop"), size=SIZE)
+    large = [renderer.render_face(512, 1, 0).photo]
+    yield "crop: find and align, 512 px", "ms", milliseconds(lambda p: align.align(Path("x"), p, cropped), large)
+    yield "PNG write, photo", "ms", milliseconds(lambda photo: write_photo(folder / "p.png", photo), photos)
+    yield "PNG read, photo", "ms", milliseconds(lambda _: read_photo(folder / "p.png"), photos)
+    yield "PNG write, sketch", "ms", milliseconds(lambda s: write_gray(folder / "s.png", s), drawn["fdog"])
+
+
+def simplify_rows(drawn: dict[str, list[NDArray[Any]]]) -> Iterator[Row]:
+    """Style -> its sketches."""
+    simple = section(simplify.SimplifyParams, "simplify")
     for method in ("classical", "own"):
         by = replace(simple, method=method)
         for name, sketches in drawn.items():
-            line = milliseconds(lambda sketch, p=by: render(simplify.simplify(sketch, p), sketch.shape), sketches)  # type: ignore[misc]
-            rows.append((f"simplify ({method}) {name}", "ms", line))
-    cropped = section(settings.CropParams, "crop")
-    large = [renderer.render_face(512, 1, 0).photo]
-    locate = milliseconds(lambda photo: align.align(Path("x"), photo, replace(cropped, size=SIZE)), large)
-    rows.append(("crop: find and align, 512 px", "ms", locate))
-    rows.append(("PNG write, photo", "ms", milliseconds(lambda photo: write_photo(folder / "p.png", photo), photos)))
-    rows.append(("PNG read, photo", "ms", milliseconds(lambda _: read_photo(folder / "p.png"), photos)))
-    rows.append(("PNG write, sketch", "ms", milliseconds(lambda s: write_gray(folder / "s.png", s), drawn["fdog"])))
-    return rows
+            yield f"simplify ({method}) {name}", "ms", milliseconds(given(simplified, by), sketches)
+
+
+def simplified(sketch: NDArray[Any], params: Any) -> None:
+    """Traced and drawn again."""
+    render(simplify.simplify(sketch, params), sketch.shape)
 
 
 def chain(source: Path, data: Path, jobs: int) -> float:
@@ -118,7 +134,8 @@ def chain(source: Path, data: Path, jobs: int) -> float:
     return CHAIN_FACES / (time.perf_counter() - start)
 
 
-def chain_rows(folder: Path) -> list[tuple[str, str, float]]:
+def chain_rows(folder: Path) -> Iterator[Row]:
+    """Images a second of all data stages, in one process and in two, each twice: the second has all code compiled."""
     source = folder / "photos"
     kinds = [renderer.render_face(256, 1, index).photo for index in range(FACES)]
     rng = np.random.default_rng(0)
@@ -127,67 +144,68 @@ def chain_rows(folder: Path) -> list[tuple[str, str, float]]:
         noisy = np.clip(photo + rng.normal(0, 1, photo.shape), 0, 255).astype(np.uint8)
         write_photo(source / f"{index:03d}.png", noisy)
     rates = {jobs: chain(source, folder / f"jobs{jobs}", jobs) for jobs in (1, 2, 1, 2)}
-    rows = [(f"crop ... pack, --jobs {jobs}", "images/s", rate) for jobs, rate in rates.items()]
-    return [*rows, ("second core", "x", rates[2] / rates[1])]
+    for jobs, rate in rates.items():
+        yield f"crop ... pack, --jobs {jobs}", "images/s", rate
+    yield "second core", "x", rates[2] / rates[1]
 
 
-def train_rows(data: Path) -> list[tuple[str, str, float]]:
+def train_rows(data: Path) -> Iterator[Row]:
     """Steps of the params in force, on what the chain packed (256 px)."""
     split = read_split(Layout(data), "train")
     fabric = Fabric(accelerator="auto", devices=1)
-    scn_params, isn_params = section(scn.ScnParams, "train_scn"), section(isn.IsnParams, "train_isn")
-    joint_params = section(joint.JointParams, "train_joint")
-    trainers: dict[str, Any] = {
-        "scn": scn.Scn(fabric, scn_params),
-        "isn": isn.Isn(fabric, isn_params),
-        "joint": joint.Joint(fabric, scn_params, isn_params, joint_params),
-    }
-    batches = Batches(split, sketch_layers(scn_params), scn_params.batch, scn_params.augment, 0)
-    rows = []
-    for name, trainer in trainers.items():
+    trained: dict[str, dict[str, torch.Tensor]] = {}
+    for name in ("scn", "isn", "joint"):
+        stage = TRAINERS[name]
+        sections = {key: section(cls, key) for key, cls in stage.sections.items()}
+        params, needs = sections[f"train_{name}"], stage.needs(sections)
+        batches = Batches(
+            split, needs.layers, sketch_layers(split, needs.sketches), params.batch, params.augment, params.seed
+        )
+        trainer = stage.build(fabric, sections, trained)
+        trained[name] = trainer.weights()
         trainer.set_progress(0.0)
-        took = milliseconds(lambda step, t=trainer: t.step(fabric.to_device(batches(step))), [0, 1, 2], 1)  # type: ignore[misc]
-        rows.append((f"train {name}, batch {scn_params.batch}, 256 px", "images/s", 1000 * scn_params.batch / took))
-    return rows
+        took = milliseconds(partial(_step, trainer, batches, fabric), [0, 1, 2], 1)
+        yield f"train {name}, batch {params.batch}, 256 px", "images/s", 1000 * params.batch / took
 
 
-def generate_row(photos: list[np.ndarray]) -> tuple[str, str, float]:
-    nets = {}
-    for name, cls, channels in (("scn", scn.ScnParams, (1, 1)), ("isn", isn.IsnParams, (1, 3))):
-        nets[name] = make_generator(section(cls, f"train_{name}").net.generator, channels).eval()
-    system = System(nets["scn"], nets["isn"], torch.device("cpu"), SIZE)
+def _step(trainer: Any, batches: Batches, fabric: Fabric, step: int) -> None:
+    trainer.step(fabric.to_device(batches(step)))
+
+
+def generate_rows(photos: list[Photo]) -> Iterator[Row]:
+    """The params' nets, untrained, on the CPU."""
+    scn = make_generator(section(ScnParams, "train_scn").net.generator, (1, 1)).eval()
+    isn = make_generator(section(IsnParams, "train_isn").net.generator, (1, 3)).eval()
+    system = System(scn, isn, torch.device("cpu"), SIZE)
     sketches = [photo[..., 0] for photo in photos]
-    return "generate, one drawing, 256 px", "ms", milliseconds(system.photo, sketches, 2)
+    yield "generate, one drawing, 256 px", "ms", milliseconds(system.photo, sketches, 2)
 
 
-def nothing_to_do() -> tuple[str, str, float] | None:
-    """`dvc repro` where everything is up to date; None where this checkout is not."""
-    status = subprocess.run(["dvc", "status", "-q"], cwd=SHIPPED, capture_output=True)
-    if status.returncode != 0:
-        return None
+def nothing_to_do_rows() -> Iterator[Row]:
+    """`dvc repro` where everything is up to date; elsewhere a remark."""
+    if subprocess.run([*DVC, "status", "-q"], cwd=SHIPPED, capture_output=True).returncode != 0:
+        sys.stderr.write("dvc repro with nothing to do: not measured, this checkout is not up to date\n")
+        return
     start = time.perf_counter()
-    subprocess.run(["dvc", "repro", "-q"], cwd=SHIPPED, check=True)
-    return "dvc repro, nothing to do", "s", time.perf_counter() - start
+    subprocess.run([*DVC, "repro", "-q"], cwd=SHIPPED, check=True)
+    yield "dvc repro, nothing to do", "s", time.perf_counter() - start
 
 
 def main() -> None:
-    """Measure everything and print the table."""
+    """Measure everything; a line each, as soon as it is known."""
+    print(f"{SIZE}x{SIZE} px; {torch.get_num_threads()} threads")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        photos = faces()
-        rows = image_rows(photos, folder)
-        rows += chain_rows(folder)
-        rows += train_rows(folder / "jobs2")
-        rows.append(generate_row(photos))
-        idle = nothing_to_do()
-        rows += [idle] if idle else []
-    table = Table("what", "measured", "unit", "at most", title=f"{SIZE}x{SIZE} px; {torch.get_num_threads()} threads")
-    for what, unit, value in rows:
-        bar = next((most for key, most in BARS_MS.items() if unit == "ms" and what.startswith(key)), None)
-        table.add_row(what, f"{value:.2f}", unit, f"{bar:g}" if bar else "")
-    Console().print(table)
-    if idle is None:
-        sys.stderr.write("dvc repro with nothing to do: not measured, this checkout is not up to date\n")
+        folder, photos = Path(name), faces()
+        parts = (
+            image_rows(photos, folder),
+            chain_rows(folder),
+            train_rows(folder / "jobs2"),
+            generate_rows(photos),
+            nothing_to_do_rows(),
+        )
+        for what, unit, value in (row for part in parts for row in part):
+            bar = next((most for key, most in BARS_MS.items() if unit == "ms" and what.startswith(key)), None)
+            print(f"{what:36}{value:10.2f} {unit}{f', at most {bar:g}' if bar else ''}", flush=True)
 
 
 if __name__ == "__main__":

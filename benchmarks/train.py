@@ -25,18 +25,20 @@ from torch.utils.flop_counter import FlopCounterMode
 from models.blocks import InstanceNorm, PixelNorm
 from models.discriminators.diffaugment import NOISE
 from models.discriminators.patchgan import SnPatchDiscriminator
-from models.losses import adversarial, strokes
+from models.losses import adversarial, photo, strokes
 from models.perceptual import FULL_WIDTHS, Vgg19
 from pipeline.core.dataset import read_split
 from pipeline.core.layout import Layout
 from pipeline.core.params import load
 from pipeline.core.workspace import SHIPPED
-from pipeline.training.adversarial import Gan, make_generator
+from pipeline.training.adversarial import Gan
 from pipeline.training.data import Ahead, Batch, Batches, readers
+from pipeline.training.device import Device
 from pipeline.training.isn import IsnParams
 from pipeline.training.joint import Joint, JointParams
-from pipeline.training.run import Device, sketch_layers
+from pipeline.training.nets import make_generator
 from pipeline.training.scn import ScnParams
+from pipeline.training.trainers import TRAINERS, sketch_layers
 
 MATRIX = 8192  # side of the product that says what the device can do
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -80,7 +82,8 @@ class PlainGan:
         g = make_generator(params.net.generator, channels)
         d = SnPatchDiscriminator(channels[1], params.net.discriminator.width)
         g.load_state_dict(ours.generator.state_dict())
-        d.load_state_dict(ours.discriminator.scales[0].state_dict())
+        scales: Any = ours.discriminator.scales
+        d.load_state_dict(scales[0].state_dict())
         self.g, self.d = _plainly(g).to(device), _plainly(d).to(device)
         self.g_adam = torch.optim.Adam(self.g.parameters(), params.optimizer.lr, params.optimizer.betas)
         self.d_adam = torch.optim.Adam(self.d.parameters(), params.optimizer.lr / 10, params.optimizer.betas)
@@ -115,9 +118,9 @@ def _plainly(net: nn.Module) -> nn.Module:
             if isinstance(child, PixelNorm):
                 setattr(module, name, PlainPixelNorm())
         if is_parametrized(module, "weight"):
-            found = module.parametrizations.weight  # type: ignore[union-attr]
-            state = {"weight_orig": found.original, "weight_u": found[0]._u, "weight_v": found[0]._v}  # type: ignore[index, union-attr]
-            kept = {name: value.detach().clone() for name, value in state.items()}  # type: ignore[operator]
+            found: Any = module.parametrizations.weight  # type: ignore[union-attr]
+            state = {"weight_orig": found.original, "weight_u": found[0]._u, "weight_v": found[0]._v}
+            kept = {name: value.detach().clone() for name, value in state.items()}
             remove_parametrizations(module, "weight")
             spectral_norm(module).load_state_dict(kept, strict=False)
     return net
@@ -138,15 +141,15 @@ class Plain:
         matching = strokes.calibration([[layer.detach() for layer in real]], fake)
         return d_loss, weights.adversarial * adversarial.lsgan_generator(fake[-1]) + weights.calibration * matching
 
-    def isn_loss(self, photo: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        d_loss, _, fake = self.isn.judge(batch["photo"], photo)
+    def isn_loss(self, made: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        d_loss, _, fake = self.isn.judge(batch["photo"], made)
         weights = self.of.isn.loss.weights
         terms = [
-            weights.l1 * photo.l1(batch["photo"], photo),
+            weights.l1 * photo.l1(batch["photo"], made),
             weights.adversarial * adversarial.lsgan_generator(fake[-1]),
-            weights.perceptual * photo.perceptual(self.vgg(batch["photo"]), self.vgg(photo), LAYERS),
-            weights.style * photo.style(self.vgg(batch["photo"]), self.vgg(photo), STYLE),
-            weights.tv * photo.TV[self.of.isn.loss.tv](photo),
+            weights.perceptual * photo.perceptual(self.vgg(batch["photo"]), self.vgg(made), LAYERS),
+            weights.style * photo.style(self.vgg(batch["photo"]), self.vgg(made), STYLE),
+            weights.tv * photo.TV[self.of.isn.loss.tv](made),
         ]
         return d_loss, torch.stack(terms).sum()
 
@@ -162,8 +165,7 @@ class Plain:
 
     def step_joint(self, batch: Batch) -> list[float]:
         refined = self.scn.g(batch["sketch"])
-        photo = self.isn.g(refined)
-        scn, isn = self.scn_loss(refined, batch), self.isn_loss(photo, batch)
+        scn, isn = self.scn_loss(refined, batch), self.isn_loss(self.isn.g(refined), batch)
         self.scn.update(scn[0], scn[1] + isn[1])
         self.isn.d_adam.zero_grad()
         isn[0].backward()
@@ -308,7 +310,9 @@ def _without_tf32(step: Callable[[], Any], device: torch.device, least: float) -
 def input_row(of: Setting, fabric: Fabric, data: str, count: int) -> None:
     """Joint steps on real input beside the same steps on one batch over and over."""
     split, trainer = read_split(Layout(Path(data)), "train"), system(of, fabric)
-    made = Batches(split, sketch_layers(of.scn), count, of.joint.augment, 0, fabric.device)
+    needs = TRAINERS["joint"].needs({"train_joint": of.joint, "train_scn": of.scn, "train_isn": of.isn})
+    drawn = sketch_layers(split, needs.sketches)
+    made = Batches(split, needs.layers, drawn, count, of.joint.augment, 0, fabric.device)
     one, steps = made(0), iter(range(10**9))
     with Ahead(made, readers(made, fabric.device)) as batches:
         real = seconds(lambda: trainer.step(batches(next(steps))), fabric.device, 4.0)
