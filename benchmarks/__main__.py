@@ -15,14 +15,13 @@ import cv2
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from numpy.typing import NDArray
 
 from pipeline.apps.system import System
 from pipeline.core.dataset import read_split
 from pipeline.core.image_io import read_photo, write_gray, write_photo
 from pipeline.core.layout import Layout
 from pipeline.core.params import load
-from pipeline.core.polarity import Photo, luminance
+from pipeline.core.polarity import Photo, Sketch, luminance
 from pipeline.core.workspace import SHIPPED
 from pipeline.drawing.rasterize import render
 from pipeline.stages import canny, equalize, hed, pack, simplify
@@ -91,7 +90,7 @@ def image_rows(photos: list[Photo], folder: Path) -> Iterator[Row]:
         yield f"hed ({method})", "ms", milliseconds(given(hed.holistic, by), photos)
     even = section(equalize.EqualizeParams, "equalize")
     yield "equalize", "ms", milliseconds(given(equalize.equalize, even), photos)
-    drawn: dict[str, list[NDArray[Any]]] = {}
+    drawn: dict[str, list[Sketch]] = {}
     for name, style, params in drawers():
         draw = given(style.draw, params)
         yield name, "ms", milliseconds(draw, photos)
@@ -105,7 +104,7 @@ def image_rows(photos: list[Photo], folder: Path) -> Iterator[Row]:
     yield "PNG write, sketch", "ms", milliseconds(lambda s: write_gray(folder / "s.png", s), drawn["fdog"])
 
 
-def simplify_rows(drawn: dict[str, list[NDArray[Any]]]) -> Iterator[Row]:
+def simplify_rows(drawn: dict[str, list[Sketch]]) -> Iterator[Row]:
     """Style -> its sketches."""
     simple = section(simplify.SimplifyParams, "simplify")
     for method in ("classical", "own"):
@@ -114,7 +113,7 @@ def simplify_rows(drawn: dict[str, list[NDArray[Any]]]) -> Iterator[Row]:
             yield f"simplify ({method}) {name}", "ms", milliseconds(given(simplified, by), sketches)
 
 
-def simplified(sketch: NDArray[Any], params: Any) -> None:
+def simplified(sketch: Sketch, params: simplify.SimplifyParams) -> None:
     """Traced and drawn again."""
     render(simplify.simplify(sketch, params), sketch.shape)
 
@@ -130,7 +129,7 @@ def chain(source: Path, data: Path, jobs: int) -> float:
     for name, chosen in STYLES.items():
         style_stage.run(name, section(chosen.params, f"styles.{name}"), data, jobs)
         simplify.run(name, section(simplify.SimplifyParams, "simplify"), data, jobs)
-    pack.run(section(pack.PackParams, "pack"), data, jobs)
+    pack.run(section(pack.PackParams, "pack"), tuple(STYLES), data, jobs)
     return CHAIN_FACES / (time.perf_counter() - start)
 
 
