@@ -109,7 +109,7 @@ def pack(data: Data = DATA, jobs: Jobs = CORES) -> None:
     from pipeline.core import params
     from pipeline.stages import pack
 
-    pack.run(params.load(pack.PackParams, "pack"), data, jobs)
+    pack.run(params.load(pack.PackParams, "pack"), pack.packed_styles(), data, jobs)
 
 
 @app.command()
@@ -128,12 +128,19 @@ def train(
 
 
 @app.command()
-def evaluate(data: Data = DATA, device: DeviceName = "auto", jobs: Jobs = CORES) -> None:
-    """Measure the trained system on the test splits: data/evaluation."""
+def evaluate(
+    systems: Annotated[list[str] | None, typer.Argument(help="None named: all of params.yaml.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Of this split alone, such as val while choosing.")] = None,
+    data: Data = DATA,
+    device: DeviceName = "auto",
+    jobs: Jobs = CORES,
+) -> None:
+    """Measure systems on the splits that they were not trained on: data/evaluation."""
     from pipeline.core import params
     from pipeline.evaluation import evaluate
 
-    evaluate.run(params.load(evaluate.EvaluateParams, "evaluate"), data, device, jobs)
+    section = params.load(evaluate.EvaluateParams, "evaluate")
+    evaluate.run(section, systems or (), split or (), data, device, jobs)
 
 
 @app.command()
@@ -206,17 +213,21 @@ def evaluate_sketches(
 def report(data: Data = DATA) -> None:
     """One HTML page with sheets, metrics, curves and statistics: data/report/index.html."""
     from pipeline.core import params
-    from pipeline.evaluation import report
+    from pipeline.evaluation import evaluate, report
 
-    report.run(params.load(report.ReportParams, "report"), data)
+    first = next(iter(params.load(evaluate.EvaluateParams, "evaluate").systems))
+    report.run(params.load(report.ReportParams, "report"), first, data)
 
 
 @app.command()
-def summary(data: Data = DATA) -> None:
-    """Print the metrics table and where the report lies."""
+def summary(
+    data: Data = DATA,
+    everything: Annotated[bool, typer.Option("--all", help="Every score of every style, too.")] = False,
+) -> None:
+    """The figures, a row a system for each split, and where the report lies."""
     from pipeline.evaluation import report
 
-    report.summary(data)
+    report.summary(data, everything)
 
 
 @app.command()

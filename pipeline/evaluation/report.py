@@ -1,49 +1,39 @@
-"""Stage report: one self-contained HTML page on data, training and metrics; command summary: the table alone."""
+"""Stage report: one self-contained HTML page of all that the stages left; command summary: the figures alone."""
 
 import base64
 import csv
 import io
-import json
 import platform
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import matplotlib
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from numpy.typing import NDArray
 
-from pipeline.apps.system import System, load_system
+from pipeline.apps.system import pick_device
+from pipeline.core.allowed import Range
 from pipeline.core.console import console
 from pipeline.core.contact_sheet import contact_sheet
 from pipeline.core.dataset import Split, read_split, splits
-from pipeline.core.errors import UserError
 from pipeline.core.files import new_folder, write_bytes
 from pipeline.core.image_io import read_gray, read_photo, write_photo
 from pipeline.core.layout import Layout, made_with
 from pipeline.core.manifest import read_faces, read_photographed, read_rejected
 from pipeline.core.params import params_path
+from pipeline.core.polarity import sketch_of
 from pipeline.core.tables import print_table
+from pipeline.evaluation import results
+from pipeline.evaluation.systems import Drawings, System, drawings, row
 
 matplotlib.use("Agg")
 
-COLUMNS = (
-    "n",
-    "psnr",
-    "ssim",
-    "psnr_gray",
-    "ssim_51",
-    "precision",
-    "recall",
-    "precision_2px",
-    "recall_2px",
-    "fid",
-    "kid",
-    "identity_rank1",
-)
+VAL = "val"
 PACKAGES = ("torch", "torchvision", "numpy", "opencv-contrib-python", "scikit-image", "dvc")
 PAPER_TABLE_1 = (
     ("pix2pix", 18.83, 0.7554, 76.90),
@@ -66,85 +56,128 @@ PAPER_TABLE_2 = (
 class ReportParams:
     """Section `report`."""
 
-    faces: int  # test faces shown through every stage
+    faces: Annotated[int, Range(least=1, most=64)]  # val faces shown through every stage
 
 
-def face_row(layout: Layout, split: Split, index: int, system: System) -> tuple[list[Any], list[Any]]:
-    """One face through the data stages, and through the networks style by style."""
+def shown_split(layout: Layout) -> Split:
+    """Whose faces are shown: val; never test's, and train's where there is no val."""
+    return read_split(layout, VAL if VAL in splits(layout) else "train")
+
+
+def data_sheet(layout: Layout, split: Split, count: int) -> NDArray[np.uint8]:
+    """The first faces through the data stages."""
+    heads = ["photo", "equalized", f"HED: {_method(layout.edges('hed'))}", "Canny", "Canny x HED"]
+    heads += [head for style in split.styles for head in (style, "simplified", "deformed")]
+    rows = [_data_row(layout, split, i) for i in range(min(count, len(split.ids)))]
+    return contact_sheet(rows, heads, [""] * len(rows), split.size)
+
+
+def _data_row(layout: Layout, split: Split, index: int) -> list[Any]:
     face = split.ids[index]
     canny, hed = (read_gray(layout.edges(name) / f"{face}.png") for name in ("canny", "hed"))
-    row: list[Any] = [read_photo(layout.photos / f"{face}.png"), read_photo(layout.equalized / f"{face}.png")]
-    row += [hed, canny, np.asarray(split.layers["product"][index])]
-    made: list[Any] = []
-    for style in (name.removeprefix("clean/") for name in split.layers if name.startswith("clean/")):
-        deformed = split.layers[f"sketch/{style}"][index]
-        row += [read_gray(layout.style(style) / f"{face}.png"), np.asarray(split.layers[f"clean/{style}"][index])]
-        row.append(np.asarray(deformed))
-        refined, photo = system.photo(np.asarray(deformed))
-        made += [np.asarray(deformed), 1 - refined, photo]
-    return row, [*made, row[0]]
+    shown: list[Any] = [read_photo(layout.photos / f"{face}.png"), read_photo(layout.equalized / f"{face}.png")]
+    shown += [hed, canny, np.asarray(split.layers["product"][index])]
+    for style in split.styles:
+        shown.append(read_gray(layout.style(style) / f"{face}.png"))
+        shown += [np.asarray(split.layers[f"{kind}/{style}"][index]) for kind in ("clean", "sketch")]
+    return shown
 
 
-def face_sheets(layout: Layout, system: System, count: int) -> dict[str, NDArray[np.uint8]]:
-    """Sheets of the first test faces: the data, and what the networks make of it."""
-    split = read_split(layout, "test")
-    rows = [face_row(layout, split, i, system) for i in range(min(count, len(split.ids)))]
-    styles = [name.removeprefix("clean/") for name in split.layers if name.startswith("clean/")]
-    data_heads = ["photo", "equalized", f"HED: {_method(layout.edges('hed'))}", "Canny", "Canny x HED"]
-    data_heads += [head for style in styles for head in (style, "simplified", "deformed")]
-    net_heads = [head for style in styles for head in (style, "refined", "generated")] + ["photo"]
-    size, labels = split.layers["photo"].shape[1], [""] * len(rows)
-    return {
-        "From photo to training data": contact_sheet([row for row, _ in rows], data_heads, labels, size),
-        "From sketch to photo": contact_sheet([made for _, made in rows], net_heads, labels, size),
-    }
+def system_sheet(split: Split, system: System, kind: str, count: int) -> NDArray[np.uint8]:
+    """What a system makes of the first faces, style by style: a row a face."""
+    styles, faces = drawings(split, kind), slice(0, count)
+    columns: dict[str, Sequence[Any]] = {}
+    for style, drawn in styles.items():
+        columns |= _columns(style, drawn, system, faces)
+    columns["photo"] = list(np.asarray(split.layers["photo"][faces]))
+    rows = [list(part) for part in zip(*columns.values(), strict=True)]
+    return contact_sheet(rows, [head.split(" ")[0] for head in columns], [""] * len(rows), split.size)
+
+
+def _columns(style: str, drawn: Drawings, system: System, faces: slice) -> dict[str, Sequence[Any]]:
+    sketches = drawn[faces]
+    photos, strokes = system(sketches)
+    between = {} if strokes is None else {f"refined {style}": list(sketch_of(strokes))}
+    return {style: list(sketches)} | between | {f"generated {style}": list(photos)}
 
 
 def _method(folder: Path) -> str:
     return str(made_with(folder).get("method", "unknown"))
 
 
-def curves(layout: Layout, stage: str) -> str:
-    """Every term of a stage's history.csv over its steps, as inline SVG."""
+def curves(history: Path) -> str:
+    """Every column of a history.csv over its steps, as inline SVG."""
     from matplotlib import pyplot as plt
 
-    with (layout.trained(stage) / "history.csv").open(newline="") as file:
+    with history.open(newline="") as file:
         rows = list(csv.DictReader(file))
     names = [name for name in rows[0] if name not in ("step", "lr")]
     figure, axes = plt.subplots(1, len(names), figsize=(2.2 * len(names), 1.9), squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
-        axis.plot([float(row["step"]) for row in rows], [float(row[name]) for row in rows], color="#2b6cb0", lw=1.2)
+        known = [(float(row["step"]), float(row[name])) for row in rows if row[name]]
+        axis.plot(*zip(*known, strict=True), color="#2b6cb0", lw=1.2) if known else axis.set_axis_off()
         axis.set_title(name, fontsize=8)
         axis.tick_params(labelsize=6)
     figure.tight_layout()
     text = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": stage}):
+    with matplotlib.rc_context({"svg.hashsalt": str(history.parent.name)}):
         figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
     plt.close(figure)
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
-def metric_rows(metrics: dict[str, Any]) -> list[list[str]]:
-    """metrics.json as table rows: split, system, style, then COLUMNS; a dash where not computed."""
-    return [
-        [split, system, style, *(_number(values.get(key)) for key in COLUMNS)]
-        for split, systems in metrics.items()
-        if split != "not_computed"
-        for system, styles in systems.items()
-        for style, values in styles.items()
+def trained(layout: Layout) -> list[tuple[str, str]]:
+    """Each training stage that left a history, with its curves."""
+    found = sorted(layout.trained(".").glob("*/history.csv"))
+    return [(path.parent.name, curves(path)) for path in found]
+
+
+def detail_rows(layout: Layout, system: str) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of all that was measured of a system: split, kind of drawing, style, then every score."""
+    found = [
+        ([split, kind, style], scores)
+        for split in results.splits(layout, system)
+        for kind, styles in results.read(layout, system, split).items()
+        for style, scores in styles.items()
     ]
+    names = [name for name in dict.fromkeys(key for _, scores in found for key in scores) if _known(name, found)]
+    rows = [[*keys, *(number(scores.get(name)) for name in names)] for keys, scores in found]
+    return ["split", "drawings", "style", *names], rows
 
 
-def _number(value: float | None) -> str:
+def _known(name: str, found: Sequence[tuple[list[str], Mapping[str, Any]]]) -> bool:
+    return any(scores.get(name) is not None for _, scores in found)
+
+
+def headline_rows(layout: Layout, split: str) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of one split: a system a row, means over styles; only what was computed for one of them."""
+    found = {
+        system: flat(results.read(layout, system, split, "metrics"))
+        for system in results.systems(layout)
+        if split in results.splits(layout, system)
+    }
+    names = list(dict.fromkeys(key for metrics in found.values() for key in metrics))
+    rows = [[system, *(number(metrics.get(name)) for name in names)] for system, metrics in found.items()]
+    return ["system", *(name.replace(".", "\n") for name in names)], rows
+
+
+def flat(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """{"psnr": 1, "simplified": {"psnr": 2}} -> {"psnr": 1, "simplified.psnr": 2}; each N once."""
+    found: dict[str, float] = {}
+    for name, value in metrics.items():
+        inner = {f"{name}.{key}": v for key, v in value.items() if key != "n"} if isinstance(value, Mapping) else None
+        found |= inner if inner is not None else {name: value}
+    return found
+
+
+def measured_splits(layout: Layout) -> list[str]:
+    """Of all systems: val, then test, then the others."""
+    return list(dict.fromkeys(s for system in results.systems(layout) for s in results.splits(layout, system)))
+
+
+def number(value: float | None) -> str:
+    """Four digits; a dash where not computed."""
     return "–" if value is None else str(value) if isinstance(value, int) else f"{value:.4g}"
-
-
-def read_metrics(layout: Layout) -> dict[str, Any]:
-    """data/evaluation/metrics.json. Raises UserError where evaluate has not run."""
-    path = layout.evaluation / "metrics.json"
-    if not path.exists():
-        raise UserError(f"{path}: missing; run: dvc repro evaluate")
-    return json.loads(path.read_text())
 
 
 def statistics(layout: Layout) -> list[tuple[str, str]]:
@@ -159,10 +192,15 @@ def statistics(layout: Layout) -> list[tuple[str, str]]:
         ("subjects", str(len({face.subject for face in faces}))),
         ("eyes", ", ".join(f"{name} {count}" for name, count in sorted(alignment.items()))),
         ("packed splits", ", ".join(splits(layout))),
-        ("HED by", _method(layout.edges("hed"))),
-        ("photo-sketch by", _method(layout.style("photosketch"))),
+        *((f"{name} by", method) for name, method in methods(layout).items()),
         ("rejected", str(len(read_rejected(layout)))),
     ]
+
+
+def methods(layout: Layout) -> dict[str, str]:
+    """Layer -> the method that drew it, where its stage has several."""
+    folders = [layout.edges("hed"), *sorted(layout.style(".").glob("*"))]
+    return {folder.name: _method(folder) for folder in folders if "method" in made_with(folder)}
 
 
 def embed(data: bytes) -> str:
@@ -176,25 +214,35 @@ def page(values: dict[str, Any]) -> str:
     return environment.get_template("report.html.j2").render(values)
 
 
-def run(params: ReportParams, data: Path) -> None:
-    """data/* -> data/report/index.html."""
-    layout = Layout(data)
-    metrics = read_metrics(layout)
-    sheets = face_sheets(layout, load_system(layout, "joint", "cpu"), params.faces)
+def sections(layout: Layout) -> list[dict[str, Any]]:
+    """Of each system: its name, its table, its sheets of val."""
+    found = []
+    for system in results.systems(layout):
+        heads, rows = detail_rows(layout, system)
+        sheets = sorted((results.folder(layout, system, VAL) / "sheets").glob("*.png"))
+        pictures = [(path.stem, embed(path.read_bytes())) for path in sheets]
+        found.append({"name": system, "columns": heads, "rows": rows, "pictures": pictures})
+    return found
+
+
+def run(params: ReportParams, first: str, data: Path) -> None:
+    """data/* -> data/report/index.html. `first`: the system whose photos are shown style by style."""
+    layout, of = Layout(data), row(first)
+    split = shown_split(layout)
+    system = of.open(layout, pick_device("cpu"), False)
+    sheets = {"From photo to training data": data_sheet(layout, split, params.faces)}
+    sheets[f"From sketch to photo: {first}"] = system_sheet(split, system, of.reads[0], params.faces)
     with new_folder(layout.report) as out:
         for name, sheet in sheets.items():
             write_photo(out / f"{_slug(name)}.png", sheet)
-        pictures = [(name, embed((out / f"{_slug(name)}.png").read_bytes())) for name in sheets]
-        found = sorted((layout.evaluation / "sheets").glob("*.png"))
-        pictures += [(f"Evaluation: {path.stem.replace('_', ', ')}", embed(path.read_bytes())) for path in found]
         values = {
-            "pictures": pictures,
-            "columns": ["split", "system", "style", *COLUMNS],
-            "rows": metric_rows(metrics),
-            "not_computed": metrics["not_computed"],
+            "pictures": [(name, embed((out / f"{_slug(name)}.png").read_bytes())) for name in sheets],
+            "headlines": [(name, *headline_rows(layout, name)) for name in measured_splits(layout)],
+            "systems": sections(layout),
+            "not_computed": results.not_computed(layout),
             "table_1": PAPER_TABLE_1,
             "table_2": PAPER_TABLE_2,
-            "curves": [(stage, curves(layout, stage)) for stage in ("scn", "isn", "joint")],
+            "curves": trained(layout),
             "sketches": list(csv.reader((layout.sketch_statistics / "table.csv").read_text().splitlines())),
             "distributions": (layout.sketch_statistics / "distributions.svg").read_text(),
             "statistics": statistics(layout),
@@ -207,11 +255,20 @@ def run(params: ReportParams, data: Path) -> None:
 
 
 def _slug(name: str) -> str:
-    return name.lower().replace(" ", "_")
+    return "".join(c if c.isalnum() else "_" for c in name.lower())
 
 
-def summary(data: Path) -> None:
-    """Print the metrics table and the path of the report."""
+def summary(data: Path, everything: bool) -> None:
+    """Print a table for each split, a row a system; with `everything` every score of every style, too."""
     layout = Layout(data)
-    print_table(["split", "system", "style", *COLUMNS[:9]], [row[:12] for row in metric_rows(read_metrics(layout))])
-    print(f"report: {(layout.report / 'index.html').resolve()}")
+    for name in measured_splits(layout):
+        heads, rows = headline_rows(layout, name)
+        print_table(heads, rows, f"{name}: means over styles")
+    if everything:
+        for system in results.systems(layout):
+            heads, rows = detail_rows(layout, system)
+            print_table(heads, rows, system, keys=3)
+    for what, why in results.not_computed(layout).items():
+        print(f"not computed: {what}: {why}")
+    if (layout.report / "index.html").exists():
+        print(f"report: {(layout.report / 'index.html').resolve()}")

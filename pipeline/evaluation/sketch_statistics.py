@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from pathlib import Path
+from typing import Any
 
 import cv2
 import matplotlib
@@ -23,6 +24,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import wasserstein_distance
 
 from models.helpers.edge_net import EdgeDetector
+from pipeline.core.allowed import OptionalPath
 from pipeline.core.errors import UserError
 from pipeline.core.files import new_folder, write_bytes
 from pipeline.core.finder import SUFFIXES
@@ -57,7 +59,7 @@ Row = dict[str, float]
 class EvaluateSketchesParams:
     """Section `evaluate_sketches`."""
 
-    people: str  # folder of drawings by people; "": those that came with the photos, where any did
+    people: OptionalPath  # folder of drawings by people; "": those that came with the photos, where any did
 
 
 @dataclass(frozen=True)
@@ -203,8 +205,8 @@ def run(params: EvaluateSketchesParams, data: Path, jobs: int) -> None:
     print_table(head, cells, "means of the statistics; distances from people's drawings")
 
 
-def _summary(name: str, rows: Mapping[str, Sequence[Row]], seen: Mapping[str, Features]) -> dict:
-    found: dict = {"n": len(rows[name]), "mean": _means(rows[name])}
+def _summary(name: str, rows: Mapping[str, Sequence[Row]], seen: Mapping[str, Features]) -> dict[str, Any]:
+    found: dict[str, Any] = {"n": len(rows[name]), "mean": _means(rows[name])}
     if PEOPLE not in rows or min(len(rows[name]), len(rows[PEOPLE])) < 2:
         return found
     unit = max(float(np.sqrt(seen[PEOPLE].var(0).mean())), 1e-9)
@@ -223,7 +225,7 @@ def _tasks(part: Drawings) -> list[tuple[Path, Path | None]]:
 def _one(task: tuple[Path, Path | None]) -> Row:
     file, edges = task
     sketch = import_sketch(file)
-    return statistics(sketch, read_gray(edges) if edges else None)
+    return statistics(sketch, Edges(read_gray(edges)) if edges else None)
 
 
 def _means(rows: Sequence[Row]) -> Row:
@@ -240,7 +242,7 @@ def _csv(sets: Sequence[Drawings], rows: Mapping[str, Sequence[Row]]) -> str:
     return text.getvalue()
 
 
-def table(summary: Mapping[str, dict]) -> tuple[list[str], list[list[str]]]:
+def table(summary: Mapping[str, dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """Head and rows: each set's mean statistics and, where people's drawings are known, its distances from them."""
     keys = list(dict.fromkeys(key for found in summary.values() for key in found["mean"]))
     far = ("frechet", "kernel")

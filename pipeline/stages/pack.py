@@ -24,7 +24,8 @@ from pipeline.core.image_io import read_gray, read_photo
 from pipeline.core.layout import Layout, made_with
 from pipeline.core.manifest import Face, read_faces
 from pipeline.core.parallel import map_images
-from pipeline.core.polarity import Edges, to_uint8
+from pipeline.core.params import build, params_path, read_yaml
+from pipeline.core.polarity import Edges, to_uint8, unit
 from pipeline.drawing.scale import face_scale
 from pipeline.styles import StyleName
 
@@ -33,9 +34,22 @@ from pipeline.styles import StyleName
 class PackParams:
     """Section `pack`."""
 
-    styles: Annotated[tuple[StyleName, ...], Items()]  # to pack; real sketches join as "artist" where they exist
     product_spread_px: Pixels  # softens Canny in Canny ⊙ HED: standard deviation at a 256-px face; 0: as in the paper
     min_train: Annotated[int, Range(least=1, most=1_000_000)]  # fewer training faces than this is an error
+
+
+@dataclass(frozen=True)
+class Styles:
+    """Key `styles.names`: what is packed; people's sketches join as "artist" where they exist."""
+
+    names: Annotated[tuple[StyleName, ...], Items()]
+
+
+def packed_styles() -> tuple[str, ...]:
+    """As params.yaml names them. Raises ParamsError."""
+    found = read_yaml(params_path()).get("styles")
+    names = {key: value for key, value in found.items() if key == "names"} if isinstance(found, dict) else found
+    return build(Styles, names, "styles").names
 
 
 @dataclass(frozen=True)
@@ -58,9 +72,10 @@ def product(canny: Edges, hed: Edges, spread_px: float) -> Edges:
     """
     sigma = spread_px * face_scale(canny.shape)
     if sigma == 0:
-        return canny * hed
+        return Edges(canny * hed)
     peak = np.float32(sigma * np.sqrt(2 * np.pi))  # of a blurred one-pixel line: 1 / peak
-    return np.clip(cv2.GaussianBlur(canny, (0, 0), sigma) * max(peak, np.float32(1)), 0, 1) * hed
+    soft = np.clip(cv2.GaussianBlur(canny, (0, 0), sigma) * max(peak, np.float32(1)), 0, 1)
+    return Edges(soft.astype(np.float32, copy=False) * hed)
 
 
 def layers_of(layout: Layout, styles: tuple[str, ...]) -> list[Layer]:
@@ -79,11 +94,11 @@ def layers_of(layout: Layout, styles: tuple[str, ...]) -> list[Layer]:
     return layers
 
 
-def run(params: PackParams, data: Path, jobs: int) -> None:
+def run(params: PackParams, styles: tuple[str, ...], data: Path, jobs: int) -> None:
     """Write data/packed. Raises UserError that names a missing layer, or too few training faces."""
     layout = Layout(data)
     faces = read_faces(layout)
-    layers = layers_of(layout, params.styles)
+    layers = layers_of(layout, styles)
     for layer in layers:
         _check(layer, faces)
     split_faces = {name: [face for face in faces if face.split == name] for name in sorted({f.split for f in faces})}
@@ -137,12 +152,8 @@ def _pack_product(task: tuple[Path, float]) -> str:
     """The layer `product` of one split, from its packed layers."""
     folder, spread_px = task
     canny, hed = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("canny", "hed"))
-    pixels = (to_uint8(product(_unit(a), _unit(b), spread_px)) for a, b in zip(canny, hed, strict=True))
+    pixels = (to_uint8(product(Edges(unit(a)), Edges(unit(b)), spread_px)) for a, b in zip(canny, hed, strict=True))
     return _write_layer(folder / "product.npy", canny.shape, pixels)
-
-
-def _unit(pixels: NDArray[np.uint8]) -> Edges:
-    return pixels.astype(np.float32) / np.float32(255)
 
 
 def _write_layer(path: Path, shape: tuple[int, ...], images: Iterable[NDArray[np.uint8]]) -> str:

@@ -3,21 +3,23 @@
 import json
 import tracemalloc
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.dataset import read_split
+from pipeline.core.dataset import read_split, splits
 from pipeline.core.errors import UserError
 from pipeline.core.image_io import write_gray, write_photo
 from pipeline.core.layout import Layout
-from pipeline.core.manifest import Face, write_faces
+from pipeline.core.manifest import Face, read_faces, write_faces
+from pipeline.core.params import ParamsError
 from pipeline.stages import equalize
-from pipeline.stages.pack import PackParams, product, run
+from pipeline.stages.pack import PackParams, packed_styles, product, run
 
-PARAMS = PackParams(("xdog",), 0, 2)
+PARAMS, STYLES = PackParams(0, 2), ("xdog",)
 IDS = ("a", "b", "c", "d")
 
 
@@ -46,7 +48,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_every_layer_of_every_split_is_packed_as_on_disk(data: Path) -> None:
-    run(PARAMS, data, 1)
+    run(PARAMS, STYLES, data, 1)
     layout = Layout(data)
     train, test = read_split(layout, "train"), read_split(layout, "test")
     assert (train.ids, test.ids) == (["a", "b", "c"], ["d"])
@@ -60,27 +62,55 @@ def test_every_layer_of_every_split_is_packed_as_on_disk(data: Path) -> None:
     assert index["sources"]["a"] == "hash-a"
 
 
+def test_each_split_is_packed_apart_whatever_its_name(data: Path) -> None:
+    faces = read_faces(Layout(data))
+    write_faces(
+        Layout(data).faces,
+        [replace(f, split="val" if f.id == "c" else "ar" if f.id == "d" else "train") for f in faces],
+        [],
+    )
+    run(PARAMS, STYLES, data, 1)
+    assert splits(Layout(data)) == ["ar", "train", "val"]
+    assert [read_split(Layout(data), name).ids for name in ("ar", "train", "val")] == [["d"], ["a", "b"], ["c"]]
+
+
+def test_styles_are_named_once_and_wrong_ones_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for text, fault in (
+        ("styles: {names: [xdgo]}", r"styles.names\[0\]: 'xdgo'; allowed: one of fdog, photocopy, photosketch, xdog"),
+        ("styles: {names: []}", "styles.names: "),
+        ("styles: {xdog: {}}", "styles.names: missing"),
+        ("styles: [xdog]", "styles: "),
+        ("pack: {}", "styles: null"),
+    ):
+        (tmp_path / "params.yaml").write_text(text)
+        with pytest.raises(ParamsError, match=fault):
+            packed_styles()
+    (tmp_path / "params.yaml").write_text("styles: {names: [xdog, fdog], xdog: {sigma: 1}}")
+    assert packed_styles() == ("xdog", "fdog")
+
+
 def test_changed_pixels_change_the_digest(data: Path) -> None:
-    run(PARAMS, data, 1)
+    run(PARAMS, STYLES, data, 1)
     before = read_split(Layout(data), "train").digest
     write_gray(Layout(data).edges("hed") / "a.png", np.zeros((32, 32), np.float32))
-    run(PARAMS, data, 1)
+    run(PARAMS, STYLES, data, 1)
     assert read_split(Layout(data), "train").digest != before
 
 
 def test_a_missing_layer_is_named_with_the_remedy_and_nothing_is_left(data: Path) -> None:
     (Layout(data).edges("hed") / "c.png").unlink()
     with pytest.raises(UserError, match=r"1 faces have no hed .*first c; run: dvc repro edges@hed"):
-        run(PARAMS, data, 1)
+        run(PARAMS, STYLES, data, 1)
     assert not Layout(data).packed.exists()
 
 
 def test_odd_sizes_and_too_few_faces_are_errors(data: Path) -> None:
     with pytest.raises(UserError, match=r"3 training faces, at least 9"):
-        run(PackParams(("xdog",), 0, 9), data, 1)
+        run(PackParams(0, 9), STYLES, data, 1)
     write_gray(Layout(data).edges("hed") / "b.png", np.zeros((16, 16), np.float32))
     with pytest.raises(UserError, match=r"b.png is \(16, 16\), the others \(32, 32\)"):
-        run(PARAMS, data, 1)
+        run(PARAMS, STYLES, data, 1)
 
 
 def test_spread_lines_keep_their_place_and_peak() -> None:
@@ -99,7 +129,7 @@ def peak_bytes(root: Path) -> int:
     """Of an image stage and of pack, arrays included, files mapped into memory not."""
     tracemalloc.start()
     equalize.run(equalize.EqualizeParams("global", 2.0, 4), root, 1)
-    run(PARAMS, root, 1)
+    run(PARAMS, STYLES, root, 1)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak

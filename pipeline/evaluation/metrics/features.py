@@ -1,6 +1,6 @@
-"""Distances between sets of photos in the features of a net."""
+"""Distances between sets of photos in the features of a net: FID, KID."""
 
-from functools import cache
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -8,20 +8,37 @@ from numpy.typing import NDArray
 
 from pipeline.weights.loaders import net
 
-Features = NDArray[np.float64]
+Features = NDArray[np.float32] | NDArray[np.float64]  # (N, D); may be mapped from a file, and is read in parts
+
+AT_ONCE = 1024  # rows read at once
+SUBSETS, SUBSET = 100, 1000  # of KID, as in Binkowski et al. 2018
 
 
 def fid(real: Features, generated: Features) -> float:
-    """Eq. 13 on features (N, D), float64; the trace of the root from eigenvalues clamped at 0."""
-    mean = real.mean(0) - generated.mean(0)
+    """Eq. 13 on features (N, D), in float64: Fréchet distance between their normal distributions."""
+    mean = real.mean(0, dtype=np.float64) - generated.mean(0, dtype=np.float64)
     a, b = (_root_factor(features) for features in (real, generated))
     cross = np.linalg.svd(a @ b.T, compute_uv=False).sum()
     return float(mean @ mean + (a**2).sum() + (b**2).sum() - 2 * cross)
 
 
-def _root_factor(features: Features) -> Features:
-    """F with F'F = covariance: Tr sqrt(S1 S2) is then the sum of the singular values of F1 F2'."""
-    return (features - features.mean(0)) / np.sqrt(max(1, len(features) - 1))
+def _root_factor(features: Features) -> NDArray[np.float64]:
+    """F with F'F = covariance, (min(N, D), D): Tr sqrt(S1 S2) is then the sum of the singular values of F1 F2'."""
+    n, d = features.shape
+    mean, scale = features.mean(0, dtype=np.float64), np.sqrt(max(1, n - 1))
+    if n <= d:
+        return np.asarray((features - mean) / scale, np.float64)
+    covariance = np.zeros((d, d))
+    for part in _parts(features):
+        centred = (part - mean) / scale
+        covariance += centred.T @ centred
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(np.sqrt(np.maximum(values, 0))[:, None] * vectors.T, np.float64)
+
+
+def _parts(features: Features) -> Iterator[NDArray[np.float64]]:
+    for i in range(0, len(features), AT_ONCE):
+        yield np.asarray(features[i : i + AT_ONCE], np.float64)
 
 
 def kid(real: Features, generated: Features) -> float:
@@ -32,14 +49,43 @@ def kid(real: Features, generated: Features) -> float:
     return float(within - 2 * xy.mean())
 
 
-@cache
-def _inception() -> torch.nn.Module:
-    return net("inception_fid")
+def kid_of_subsets(real: Features, generated: Features, subsets: int = SUBSETS) -> tuple[float, float | None]:
+    """KID as published: mean and standard deviation over 100 subsets of min(N, 1000), drawn with seed 0.
+
+    The deviation is None where both sets are no larger than a subset: each subset is then the whole.
+    """
+    size = min(len(real), len(generated), SUBSET)
+    if size == len(real) == len(generated):
+        return kid(*(np.asarray(features, np.float64) for features in (real, generated))), None
+    rng = np.random.default_rng(0)
+    found = [kid(_drawn(real, size, rng), _drawn(generated, size, rng)) for _ in range(subsets)]
+    return float(np.mean(found)), float(np.std(found, ddof=1))
 
 
-@torch.no_grad()
-def inception_features(photos: NDArray[np.uint8]) -> Features:
-    """Photos (N, H, W, 3) -> pool3 features (N, 2048) of the TF-ported Inception. Raises WeightsError if missing."""
-    inception = _inception()
-    batches = torch.from_numpy(np.array(photos)).permute(0, 3, 1, 2).split(16)
-    return np.concatenate([inception(batch)[0].double().numpy() for batch in batches])
+def _drawn(features: Features, size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    return np.asarray(features[np.sort(rng.choice(len(features), size, replace=False))], np.float64)
+
+
+def distances(real: Features, generated: Features) -> dict[str, float | None]:
+    """FID and KID of (N, D) and (M, D); nothing of fewer than two photos."""
+    if min(len(real), len(generated)) < 2:
+        return {"fid": None, "kid": None, "kid_deviation": None}
+    mean, deviation = kid_of_subsets(real, generated)
+    return {"fid": fid(real, generated), "kid": mean, "kid_deviation": deviation}
+
+
+class Inception:
+    """Pool3 features of the TF-ported Inception. Raises WeightsError where its file is missing."""
+
+    size = 2048
+
+    def __init__(self, device: torch.device) -> None:
+        self.net, self.device = net("inception_fid").to(device), device
+
+    @torch.inference_mode()
+    def __call__(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Photos (N, H, W, 3) -> (N, 2048)."""
+        images = torch.from_numpy(np.array(photos)).permute(0, 3, 1, 2)
+        parts = [images[i : i + 16].to(self.device) for i in range(0, len(images), 16)]
+        found = [self.net(part)[0].float().cpu().numpy() for part in parts]
+        return np.concatenate(found)

@@ -15,7 +15,7 @@ def psnr(photo: Photo, generated: Photo) -> float:
 
 def ssim(photo: Photo, generated: Photo) -> float:
     """Eq. 12, Wang et al. 2004: 11x11 Gaussian, sigma 1.5, data range 255, mean over R, G and B."""
-    value = structural_similarity(
+    value = structural_similarity(  # type: ignore[no-untyped-call]
         photo,
         generated,
         gaussian_weights=True,
@@ -39,4 +39,5 @@ def _gray(photo: Photo) -> Photo:
 def ssim_51(photo: Photo, generated: Photo) -> float:
     """SSIM as the nearest public system, EdgeConnect, does: gray, a flat 51-pixel window; higher than `ssim`."""
     a, b = _gray(photo), _gray(generated)
-    return float(structural_similarity(a, b, win_size=min(51, 2 * (min(a.shape) // 2) - 1), data_range=255))
+    window = min(51, 2 * (min(a.shape) // 2) - 1)
+    return float(structural_similarity(a, b, win_size=window, data_range=255))  # type: ignore[no-untyped-call]

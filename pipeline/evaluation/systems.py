@@ -1,0 +1,143 @@
+"""The table SYSTEMS: what evaluation measures, and how each of its rows is opened.
+
+A row is a name, the drawings that the system reads, the folders of data/trained that it needs, and a function that
+opens it. A baseline is a row by its file alone: pipeline/training/baselines/NAME.py has a function
+
+    def open_system(layout: Layout, device: torch.device) -> Callable[[sketches], tuple[photos, strokes or None]]
+
+and stands in data/trained/NAME; nothing of it is imported before it is opened.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.apps.system import Net, load_net, load_system, refined, synthesized
+from pipeline.core.dataset import Split
+from pipeline.core.errors import UserError
+from pipeline.core.layout import Layout
+from pipeline.core.lazy_table import LazyTable
+from pipeline.core.polarity import sketch_of, strokes_of, to_uint8, unit
+
+Pixels = NDArray[np.uint8]
+Made = tuple[Pixels, NDArray[np.float32] | None]
+System = Callable[[Pixels], Made]
+"""Sketches (N, S, S), 255 = paper -> photos (N, S, S, 3), and calibrated strokes (N, S, S), 1 = ink, if it has any."""
+
+HALF = np.float32(0.5)
+Opener = Callable[[Layout, torch.device], System]
+BASELINES: LazyTable[Opener] = LazyTable("baseline", "pipeline.training.baselines", "open_system")
+KINDS = {"deformed": "sketch", "simplified": "clean", "product": "product"}  # kind of drawing -> packed layers
+
+
+@dataclass(frozen=True)
+class Row:
+    """One system."""
+
+    reads: tuple[str, ...]  # kinds of drawing; the first is what it is for
+    needs: tuple[str, ...]  # folders of data/trained
+    open: Callable[[Layout, torch.device, bool], System]  # the bool: mirrored
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """One kind of drawing in one style, of a split: as sketches, whatever the polarity on disk."""
+
+    layer: Pixels  # (N, S, S), memory-mapped
+    ink_is_light: bool
+
+    def __getitem__(self, faces: slice | int) -> Pixels:
+        """Sketches, 255 = paper."""
+        pixels = np.asarray(self.layer[faces])
+        return to_uint8(sketch_of(unit(pixels))) if self.ink_is_light else pixels
+
+
+def drawings(split: Split, kind: str) -> dict[str, Drawings]:
+    """Style -> its drawings; those of people come last. Canny ⊙ HED is a kind of one style, of that name."""
+    if kind == "product":
+        return {"product": Drawings(split.layers["product"], True)}
+    prefix = f"{KINDS[kind]}/"
+    names = [name for name in split.layers if name.startswith(prefix)]
+    return {name.removeprefix(prefix): Drawings(split.layers[name], False) for name in names}
+
+
+def _joint(layout: Layout, device: torch.device, mirrored: bool) -> System:
+    return _both("joint", layout, device, mirrored)
+
+
+def _apart(layout: Layout, device: torch.device, mirrored: bool) -> System:
+    return _both("apart", layout, device, mirrored)
+
+
+def _both(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> System:
+    nets = load_system(layout, stage, str(device))
+    scn, isn = (Net(module, device, nets.size, mirrored) for module in (nets.scn, nets.isn))
+
+    def draw(sketches: Pixels) -> Made:
+        strokes = refined(scn, sketches)
+        return synthesized(isn, strokes), strokes
+
+    return draw
+
+
+def _isn(layout: Layout, device: torch.device, mirrored: bool) -> System:
+    trained = load_net(layout, "isn", device)
+    isn = Net(trained.module, device, trained.size, mirrored)
+    return lambda sketches: (synthesized(isn, strokes_of(unit(np.asarray(sketches)))), None)
+
+
+def _baseline(name: str, layout: Layout, device: torch.device, mirrored: bool) -> System:
+    system = BASELINES[name](layout, device)
+    return _mirrored(system) if mirrored else system
+
+
+def _mirrored(system: System) -> System:
+    """The mean of what is made of a drawing and of its mirror image."""
+
+    def draw(sketches: Pixels) -> Made:
+        photos, strokes = system(sketches)
+        turned, turned_strokes = system(np.ascontiguousarray(sketches[..., ::-1]))
+        mean = to_uint8((unit(photos) + unit(turned[:, :, ::-1])) * HALF)
+        if strokes is None or turned_strokes is None:
+            return mean, None
+        return mean, (strokes + turned_strokes[..., ::-1]) * HALF
+
+    return draw
+
+
+OWN = {
+    "joint": Row(("deformed", "simplified"), ("joint",), _joint),  # SCN and ISN after joint training
+    "apart": Row(("deformed", "simplified"), ("scn", "isn"), _apart),  # as trained alone
+    "isn_true": Row(("product",), ("isn",), _isn),  # on the true Canny ⊙ HED: the upper bound
+    "isn_raw": Row(("deformed",), ("isn",), _isn),  # on the raw sketch: what the SCN is worth
+}
+
+
+class Systems(Mapping[str, Row]):
+    """The project's own systems, and each module of the package of baselines."""
+
+    def __getitem__(self, name: str) -> Row:
+        if name in OWN:
+            return OWN[name]
+        BASELINES.module(name)  # raises for a name that is none
+        return Row(("deformed", "simplified"), (name,), partial(_baseline, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*OWN, *BASELINES])
+
+    def __len__(self) -> int:
+        return len(OWN) + len(BASELINES)
+
+
+SYSTEMS = Systems()
+
+
+def row(name: str) -> Row:
+    """The row of a system. Raises UserError that lists what there is."""
+    if name not in SYSTEMS:
+        raise UserError(f"evaluate: no system '{name}'; there are {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]

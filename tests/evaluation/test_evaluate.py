@@ -1,0 +1,196 @@
+"""Evaluation on a hand-made data set: known systems in their order, known figures, flat memory."""
+
+import csv
+import json
+import sys
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.core.errors import UserError
+from pipeline.core.layout import Layout
+from pipeline.evaluation import evaluate, feature_sets, results, systems
+from pipeline.evaluation.metrics import features
+
+sys.path.insert(0, str(Path(__file__).parent))
+from hand_made import (
+    MADE_FEATURES,
+    PARAMS,
+    SIZE,
+    STYLES,
+    blurred,
+    known,
+    somebody_else,
+    truth,
+    write_data,
+    write_split,
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Train, val, test and a further split; features of made nets."""
+    monkeypatch.setattr(feature_sets, "FEATURES", MADE_FEATURES)
+    return write_data(tmp_path / "data", {"train": 5, "val": 7, "test": 6, "ar": 4})
+
+
+def add(monkeypatch: pytest.MonkeyPatch, **rows: systems.Row) -> None:
+    for name, row in rows.items():
+        monkeypatch.setitem(systems.OWN, name, row)
+
+
+def details(data: Path, system: str, split: str) -> dict:
+    return json.loads((data / "evaluation" / system / split / "details.json").read_text())
+
+
+def metrics(data: Path, system: str, split: str) -> dict:
+    return json.loads((data / "evaluation" / system / split / "metrics.json").read_text())
+
+
+HIGHER = ("psnr", "ssim", "precision", "recall", "identity")
+LOWER = ("fid", "kid")
+
+
+def test_truth_comes_before_blurred_truth_before_somebody_else(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(monkeypatch, truth=known(truth), blurred=known(blurred), other=known(somebody_else))
+    evaluate.run(PARAMS, ("truth", "blurred", "other"), (), data, "cpu", 1)
+    for split, n in (("val", 7), ("test", 6), ("ar", 4)):
+        best, middle, worst = (metrics(data, name, split) for name in ("truth", "blurred", "other"))
+        assert best["n"] == middle["n"] == worst["n"] == n
+        for name in HIGHER:
+            assert best[name] > middle[name] > worst[name], (split, name)
+        for name in LOWER:
+            assert best[name] < middle[name] < worst[name], (split, name)
+        assert (best["rank1"], worst["rank1"]) == (1, pytest.approx(1 / n, abs=1e-5))
+        assert best["rank1"] >= middle["rank1"] >= worst["rank1"]
+        for name in ("psnr", "ssim"):
+            assert best["simplified"][name] > middle["simplified"][name] > worst["simplified"][name]
+        assert (best["precision"], best["recall"]) == (1, 1), "lines that are Canny's are Canny's"
+        assert details(data, "truth", split)["deformed"]["xdog"]["f"] == 1
+        assert details(data, "other", split)["deformed"]["xdog"]["recall"] < 0.5
+
+
+def by_split(photo: np.ndarray, edges: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """An offset that tells the split and the layer."""
+    split, layer = where.split()
+    offset = {"val": 4, "test": 10, "ar": 20}[split] + {"sketch/xdog": 0, "sketch/fdog": 6}.get(layer, 1)
+    return photo + np.uint8(offset), edges.astype(np.float32) / 255
+
+
+def db(offset: float) -> float:
+    return 20 * np.log10(255 / offset)
+
+
+def test_each_split_is_measured_on_its_own_faces_and_a_mean_is_over_styles(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(monkeypatch, offset=known(by_split))
+    evaluate.run(PARAMS, ("offset",), (), data, "cpu", 1)
+    for split, offset in (("val", 4), ("test", 10), ("ar", 20)):
+        found = details(data, "offset", split)
+        assert found["deformed"]["xdog"]["psnr"] == pytest.approx(db(offset), abs=1e-3)
+        assert found["deformed"]["fdog"]["psnr"] == pytest.approx(db(offset + 6), abs=1e-3)
+        assert found["deformed"]["artist"]["psnr"] == pytest.approx(db(offset + 1), abs=1e-3)
+        mean = (db(offset) + db(offset + 6)) / 2
+        assert found["deformed"]["mean"]["psnr"] == pytest.approx(mean, abs=1e-3)
+        assert metrics(data, "offset", split)["psnr"] == pytest.approx(mean, abs=1e-3)
+        assert metrics(data, "offset", split)["simplified"]["psnr"] == pytest.approx(db(offset + 1), abs=1e-3)
+        with (data / "evaluation" / "offset" / split / "images.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        own = [float(row["psnr"]) for row in rows if row["kind"] == "deformed" and row["style"] in STYLES]
+        assert np.mean(own) == pytest.approx(mean, abs=1e-3)
+        assert {row["id"].split("_")[0] for row in rows} == {split}
+        pooled = found["deformed"]["pooled"]
+        assert pooled["n"] == 2 * found["deformed"]["mean"]["n"]
+        assert min(found["deformed"][s]["fid"] for s in STYLES) < pooled["fid"]
+        assert pooled["fid"] < max(found["deformed"][s]["fid"] for s in STYLES)
+        assert pooled["kid_deviation"] is not None
+
+
+def one_in_each_colour(photo: np.ndarray, edges: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Gray where it is unlike the photo most: the darker its mean, the worse."""
+    level = int(photo.mean())
+    return np.full_like(photo, level), edges.astype(np.float32) / 255
+
+
+def test_best_is_best_and_worst_is_worst_and_only_val_is_shown(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(monkeypatch, gray=known(one_in_each_colour))
+    evaluate.run(PARAMS, ("gray",), (), data, "cpu", 1)
+    shown = sorted(path.relative_to(data / "evaluation" / "gray") for path in (data / "evaluation").rglob("*.png"))
+    assert [str(path) for path in shown] == [f"val/sheets/{name}.png" for name in ("best", "median", "worst")]
+    with (data / "evaluation/gray/val/images.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "deformed"]
+    ranked = sorted(rows, key=lambda row: -float(row["psnr"]))
+    photos = np.load(data / "packed/val/photo.npy")
+    for name, chosen in (("best", ranked[:2]), ("worst", ranked[-2:])):
+        picture = cv2.imread(str(data / "evaluation/gray/val/sheets" / f"{name}.png"))
+        for row in chosen:
+            level = int(photos[int(row["id"].split("_")[1])].mean())
+            assert (picture == level).all(2).sum() >= SIZE * SIZE, (name, level)
+
+
+def test_one_split_alone_and_unknown_names(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(monkeypatch, truth=known(truth))
+    evaluate.run(PARAMS, ("truth",), ("val",), data, "cpu", 1)
+    assert results.splits(Layout(data), "truth") == ["val"]
+    evaluate.run(replace(PARAMS, systems={"truth": "."}, splits=("test", "val")), (), (), data, "cpu", 1)
+    assert results.splits(Layout(data), "truth") == ["val", "test"]
+    with pytest.raises(UserError, match="no system 'truht'; there are joint, apart, isn_true, isn_raw, truth"):
+        evaluate.run(PARAMS, ("truht",), (), data, "cpu", 1)
+    for split in ("tset", "train"):
+        with pytest.raises(UserError, match=rf"no split {split} to measure; there are \['ar', 'test', 'val'\]"):
+            evaluate.run(PARAMS, ("truth",), (split,), data, "cpu", 1)
+    assert results.splits(Layout(data), "truth") == ["val", "test"], "what was there is still there"
+
+
+def test_the_number_of_processes_does_not_matter(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(monkeypatch, blurred=known(blurred))
+    made = []
+    for jobs in (1, 2):
+        evaluate.run(PARAMS, ("blurred",), (), data, "cpu", jobs)
+        folder = data / "evaluation" / "blurred"
+        made.append({path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()})
+    assert made[0] == made[1]
+    assert not list((data / "evaluation").glob(".*")), "no room on the disk is kept"
+
+
+def test_what_needs_missing_weights_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALI_SKETCH_WEIGHTS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    add(monkeypatch, truth=known(truth))
+    data = write_data(tmp_path / "data", {"train": 2, "val": 3})
+    evaluate.run(PARAMS, ("truth",), (), data, "cpu", 1)
+    assert details(data, "truth", "val")["deformed"]["xdog"]["fid"] is None
+    assert "fid" not in metrics(data, "truth", "val")
+    why = json.loads((data / "evaluation/truth/val/not_computed.json").read_text())
+    assert "weights 'inception_fid' are missing" in why["fid, kid, kid_deviation"]
+    assert "weights 'mobilefacenet' are missing" in why["identity, identity_rank1"]
+
+
+def peak_bytes(data: Path) -> int:
+    """Of evaluation, all arrays and rows included; files mapped into memory not."""
+    tracemalloc.start()
+    evaluate.run(PARAMS, ("flat",), (), data, "cpu", 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_number_of_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feature_sets, "FEATURES", MADE_FEATURES)
+    monkeypatch.setattr(features, "SUBSET", 50)  # else KID's largest subset is met on the way
+
+    def gray(sketches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.repeat(sketches[..., None], 3, 3), sketches.astype(np.float32) / 255
+
+    monkeypatch.setattr(evaluate, "image_scores", lambda task, *_: {"psnr": float(task[2].mean())})  # soon done
+    add(monkeypatch, flat=systems.Row(("deformed",), (), lambda *_: gray))
+    for count in (4, 128, 640):
+        write_split(tmp_path / str(count) / "packed" / "val", count, 0, artist=False)
+    _, few, many = (peak_bytes(tmp_path / str(count)) for count in (4, 128, 640))  # the first: what is imported late
+    a_photo = SIZE * SIZE * 3
+    assert many < few + (640 - 128) * a_photo / 4

@@ -1,0 +1,149 @@
+"""SYSTEMS: each row is made of the nets it names, on the drawings it names; a further one is a file."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from models.blocks import without_parametrizations
+from pipeline.core.dataset import read_split
+from pipeline.core.errors import UserError
+from pipeline.core.layout import Layout
+from pipeline.core.params import ParamsError, build
+from pipeline.evaluation import evaluate, systems
+from pipeline.evaluation.systems import SYSTEMS, drawings
+from pipeline.training.checkpoint import save_tensors
+from pipeline.training.nets import ResnetParams, make_generator
+
+sys.path.insert(0, str(Path(__file__).parent))
+from hand_made import PARAMS, SIZE, write_data
+
+ROOT = Path(__file__).parents[2]
+NET = {"kind": "resnet", "width": 2, "blocks": 1, "dilation": 1, "norm": "pixel", "up": "resize", "padding": "zeros"}
+NET |= {"spectral": False}
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_data(tmp_path / "data", {"train": 3, "val": 4})
+
+
+@pytest.fixture
+def nets(data: Path) -> dict[str, nn.Module]:
+    """scn, isn as trained alone; joint_scn, joint_isn: all four different, and written where training writes them."""
+    torch.manual_seed(0)
+    channels = {"scn": (1, 1), "isn": (1, 3)}
+    made = {
+        f"{of}{name}": make_generator(ResnetParams(**NET), channels[name]) for of in ("", "joint_") for name in channels
+    }
+    header = {"size": SIZE, "params": {name: {"net": {"generator": NET}} for name in channels}}
+    for name in channels:
+        tensors = {f"g/{key}": value for key, value in made[name].state_dict().items()}
+        save_tensors(Layout(data).trained(name) / "weights.safetensors", tensors, header)
+    both = {f"{name}/g/{key}": value for name in channels for key, value in made[f"joint_{name}"].state_dict().items()}
+    save_tensors(Layout(data).trained("joint") / "weights.safetensors", both, header)
+    return {name: without_parametrizations(net).eval() for name, net in made.items()}
+
+
+def ran(net: nn.Module, strokes: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+        return net(torch.from_numpy(strokes.astype(np.float32))[:, None]).numpy()
+
+
+def photos(net: nn.Module, strokes: np.ndarray) -> np.ndarray:
+    return (ran(net, strokes) * 255).transpose(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize(("name", "scn", "isn"), [("joint", "joint_scn", "joint_isn"), ("apart", "scn", "isn")])
+def test_both_nets_of_a_system_are_its_own(
+    data: Path, nets: dict[str, nn.Module], name: str, scn: str, isn: str
+) -> None:
+    sketches = read_split(Layout(data), "val").layers["sketch/xdog"]
+    made, strokes = SYSTEMS[name].open(Layout(data), CPU, False)(sketches)
+    refined = ran(nets[scn], 1 - sketches / 255)[:, 0]
+    np.testing.assert_allclose(strokes, refined, atol=1e-4)
+    assert np.abs(made - photos(nets[isn], refined)).max() <= 0.6
+    other = {"scn": "joint_scn", "joint_scn": "scn"}[scn]
+    assert np.abs(refined - ran(nets[other], 1 - sketches / 255)[:, 0]).max() > 0.01, "the nets differ"
+
+
+def test_isn_true_sees_the_true_edges_and_isn_raw_the_sketch(data: Path, nets: dict[str, nn.Module]) -> None:
+    split = read_split(Layout(data), "val")
+    (product,) = drawings(split, "product").values()
+    np.testing.assert_array_equal(product[0:2], 255 - split.layers["product"][0:2])
+    made, strokes = SYSTEMS["isn_true"].open(Layout(data), CPU, False)(product[:])
+    assert strokes is None
+    assert np.abs(made - photos(nets["isn"], split.layers["product"] / 255)).max() <= 0.6
+    assert np.abs(made - photos(nets["joint_isn"], split.layers["product"] / 255)).max() > 2
+    sketches = split.layers["sketch/fdog"]
+    raw, strokes = SYSTEMS["isn_raw"].open(Layout(data), CPU, False)(sketches)
+    assert strokes is None
+    assert np.abs(raw - photos(nets["isn"], 1 - sketches / 255)).max() <= 0.6
+
+
+def test_rows_read_what_they_are_for() -> None:
+    read = {name: row.reads for name, row in systems.OWN.items()}
+    both = ("deformed", "simplified")
+    assert read == {"joint": both, "apart": both, "isn_true": ("product",), "isn_raw": ("deformed",)}
+
+
+def test_kinds_of_drawings_are_the_packed_layers(data: Path) -> None:
+    split = read_split(Layout(data), "val")
+    assert list(drawings(split, "deformed")) == ["xdog", "fdog", "artist"]
+    assert list(drawings(split, "simplified")) == ["xdog", "fdog"]
+    np.testing.assert_array_equal(drawings(split, "deformed")["fdog"][1:3], split.layers["sketch/fdog"][1:3])
+    np.testing.assert_array_equal(drawings(split, "simplified")["fdog"][1:3], split.layers["clean/fdog"][1:3])
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_mirrored_is_the_mirror_image_of_the_mirror_image(
+    data: Path, nets: dict[str, nn.Module], mirrored: bool
+) -> None:
+    sketches = np.array(read_split(Layout(data), "val").layers["sketch/xdog"])
+    for name in ("joint", "isn_raw"):
+        system = SYSTEMS[name].open(Layout(data), CPU, mirrored)
+        plain, turned = (system(pixels)[0].astype(int) for pixels in (sketches, sketches[..., ::-1].copy()))
+        assert (np.abs(plain - turned[:, :, ::-1]).max() <= 1) == mirrored
+
+
+BASELINE = """
+import numpy as np
+
+def open_system(layout, device):
+    return lambda sketches: (np.repeat(sketches[..., None], 3, 3), None)
+"""
+
+
+def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listed without being imported; measured, mirrored, and refused where it does not exist."""
+    package = tmp_path / "made_baselines"
+    package.mkdir()
+    (package / "grayish.py").write_text(BASELINE)
+    (package / "broken.py").write_text("raise RuntimeError")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(systems.BASELINES, "package", "made_baselines")
+    monkeypatch.setattr(
+        systems.BASELINES, "_modules", lambda: {n: f"made_baselines.{n}" for n in ("grayish", "broken")}
+    )
+    assert list(SYSTEMS) == ["joint", "apart", "isn_true", "isn_raw", "grayish", "broken"]
+    assert SYSTEMS["grayish"].needs == ("grayish",)
+    evaluate.run(PARAMS, ("grayish",), (), data, "cpu", 1)
+    assert (data / "evaluation/grayish/val/metrics.json").exists()
+    sketches = np.array(read_split(Layout(data), "val").layers["sketch/xdog"])
+    made, strokes = SYSTEMS["grayish"].open(Layout(data), CPU, True)(sketches)
+    assert strokes is None
+    assert np.abs(made[..., 0] - sketches.astype(float)).max() <= 0.5
+    with pytest.raises(UserError, match="no system 'nope'; there are joint, apart, isn_true, isn_raw, grayish, broken"):
+        systems.row("nope")
+
+
+def test_what_a_system_reads_is_checked_in_params() -> None:
+    section = {"splits": [], "threshold": 0.5, "tolerance_px": 2, "sheet_rows": 2, "mirrored": False}
+    build(evaluate.EvaluateParams, section | {"systems": {"joint": "joint", "apart": "."}}, "evaluate")
+    for wrong in ({"joint": "isn"}, {"apart": "scn"}, {"jiont": "joint"}, {"joint": 3}, {}, ["joint"], None):
+        with pytest.raises(ParamsError, match=r"^evaluate(\.systems|: systems|: need)"):
+            build(evaluate.EvaluateParams, section | {"systems": wrong}, "evaluate")
