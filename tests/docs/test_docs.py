@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,15 @@ def test_what_is_not_run_says_why() -> None:
         assert block.why_not is None or len(block.why_not.split()) > 1, block.name
     marked = sum(page.read_text().count("<!-- not run") for page in PAGES)
     assert marked == sum(block.why_not is not None for block in SHELL), "a marker that stands above no block"
+
+
+@by_page
+def test_examples_are_in_the_projects_style(page: Path) -> None:
+    for block in blocks(page, "python"):
+        for asked in (("check",), ("format", "--check")):
+            command = (sys.executable, "-m", "ruff", *asked, "-q", "--stdin-filename", str(ROOT / "example.py"), "-")
+            done = subprocess.run(command, cwd=ROOT, input=block.text, capture_output=True, text=True)
+            assert done.returncode == 0, f"{block.name}\n{done.stdout}"
 
 
 def test_readme_is_short() -> None:
