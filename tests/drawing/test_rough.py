@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.core.params import load
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.rough import PEN_PX, TOOLS, RoughParams, lines, rough_drawing
 from pipeline.drawing.stroke import Stroke
-from pipeline.helpers.line_cleaner.train import SimplifierParams
+from pipeline.helpers.line_cleaner.train import LineCleanerParams
+from pipeline.helpers.values import read_values
 
 SHAPE = (160, 200)
-ROUGH = load(SimplifierParams, "train_simplifier").rough
+ROUGH = read_values(LineCleanerParams, "line_cleaner").rough
 PLAIN = RoughParams(1.0, {"ink": 1.0}, 1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 

@@ -1,9 +1,10 @@
-"""Faces with the drawings people made of them (FS2K, Fan et al. 2022), and the contours in such a drawing."""
+"""Faces with the drawings people made of them (FS2K, Fan et al. 2022), and the line art in such a drawing."""
 
 import json
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import UserError
 from pipeline.core.image_io import import_photo, import_sketch
-from pipeline.core.polarity import Photo, Sketch
+from pipeline.core.polarity import Photo, Sketch, Strokes, sketch_of, strokes_of
 from pipeline.drawing.rasterize import render
-from pipeline.drawing.scale import FACE_PX, resized
+from pipeline.drawing.scale import FACE_PX, Picture, resized
 from pipeline.drawing.stroke import Stroke, smooth
 from pipeline.drawing.trace import trace
 
@@ -53,45 +54,54 @@ def pair_ids(folder: Path, styles: tuple[int, ...]) -> list[str]:
     return ids
 
 
-def split_ids(folder: Path, styles: tuple[int, ...], held_out: int) -> tuple[list[str], list[str]]:
-    """Names trained on and names held out: those `held_out` whose sha256 is smallest. Raises UserError."""
-    ids = pair_ids(folder, styles)
-    held = set(sorted(ids, key=lambda name: sha256(name.encode()).digest())[:held_out])
-    if len(held) == len(ids):
-        raise UserError(f"{folder}: {len(ids)} drawings of styles {list(styles)}, and {held_out} are to be held out")
-    return [name for name in ids if name not in held], sorted(held)
+def split_ids(folder: Path, styles: tuple[int, ...], val_share: float, test_share: float) -> dict[str, list[str]]:
+    """Names of the splits train, val and test; more drawings never move one. Raises UserError for an empty split."""
+    found: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for name in pair_ids(folder, styles):
+        at = _place(name)
+        found["test" if at < test_share else "val" if at < test_share + val_share else "train"].append(name)
+    for split, names in found.items():
+        if not names:
+            raise UserError(f"{folder}: none of the drawings of styles {list(styles)} falls into the split {split}")
+    return found
+
+
+def _place(name: str) -> float:
+    """A number in [0, 1) that follows from the name alone."""
+    return int.from_bytes(sha256(name.encode()).digest()[:8], "big") / 2**64
 
 
 def read_pair(folder: Path, name: str) -> Pair:
     """Raises ImageError for files that are no images, UserError where photo and drawing differ in size."""
     photo, drawing = (folder / part / f"{name}.jpg" for part in ("photos", "sketches"))
-    pair = Pair(name, _at_face_size(import_photo(photo)), np.clip(_at_face_size(import_sketch(drawing)), 0, 1))
+    sketch = Sketch(np.clip(_at_face_size(import_sketch(drawing)), 0, 1))
+    pair = Pair(name, _at_face_size(import_photo(photo)), sketch)
     if pair.photo.shape[:2] != pair.drawing.shape:
         raise UserError(f"{drawing}: of another shape than {photo}")
     return pair
 
 
-def _at_face_size(image: NDArray) -> NDArray:
+def _at_face_size(image: Picture) -> Picture:
     factor = FACE_PX / min(image.shape[:2])
     return resized(image, (round(image.shape[1] * factor), round(image.shape[0] * factor)))
 
 
-def contours(drawing: Sketch) -> Sketch:
+def line_art(drawing: Sketch) -> Sketch:
     """A drawing at 256 px (H, W) -> the same in lines of one pen, black on white: hatching becomes its outline."""
     large = resized(drawing, (drawing.shape[1] * OVER, drawing.shape[0] * OVER))
     ink = darkness(large, PAPER_PX * OVER) > INK
-    mass = masses(ink, OVER)
-    lines = trace(np.where(ink | mass, 0, 1).astype(np.float32), 0.5, MASS_PX * OVER, 1.0, GAP_PX * OVER)
+    solid = sketch_of((ink | masses(ink, OVER)).astype(np.float32))
+    lines = trace(solid, 0.5, MASS_PX * OVER, 1.0, GAP_PX * OVER)
     strokes = smooth(lines, SMOOTH_PX * OVER, MIN_LENGTH_PX * OVER, 2.0)
     pen = [Stroke.even(s.points, np.full_like(s.widths, PEN_PX * OVER)) for s in strokes]
     return resized(render(pen, large.shape), drawing.shape[::-1])
 
 
-def darkness(drawing: Sketch, paper_px: int) -> Sketch:
+def darkness(drawing: Sketch, paper_px: int) -> Strokes:
     """Darker than the paper around: (H, W) -> 0 = paper, 1 = full ink."""
     paper = cv2.GaussianBlur(_morphed(drawing, cv2.MORPH_CLOSE, paper_px), (0, 0), paper_px / 2)
-    dark = 1 - drawing / np.maximum(paper, 1e-3)
-    return np.clip(dark / max(float(np.percentile(dark, DARKEST)), 0.1), 0, 1).astype(np.float32)
+    dark = strokes_of(np.asarray(drawing / np.maximum(paper, 1e-3), np.float32))
+    return Strokes(np.clip(dark / max(float(np.percentile(dark, DARKEST)), 0.1), 0, 1).astype(np.float32))
 
 
 def masses(ink: NDArray[np.bool_], scale: float) -> NDArray[np.bool_]:
@@ -101,8 +111,8 @@ def masses(ink: NDArray[np.bool_], scale: float) -> NDArray[np.bool_]:
     _, labels, about, _ = cv2.connectedComponentsWithStats(wide)
     large = about[:, cv2.CC_STAT_AREA] >= MASS_PX2 * scale**2
     large[0] = False
-    return _morphed(large[labels].astype(np.uint8), cv2.MORPH_CLOSE, round(HOLE_PX * scale)) > 0
+    return np.asarray(_morphed(large[labels].astype(np.uint8), cv2.MORPH_CLOSE, round(HOLE_PX * scale)) > 0)
 
 
-def _morphed(image: NDArray, operation: int, side: int) -> NDArray:
-    return cv2.morphologyEx(image, operation, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+def _morphed(image: NDArray[Any], operation: int, side: int) -> NDArray[Any]:
+    return np.asarray(cv2.morphologyEx(image, operation, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))))

@@ -1,15 +1,14 @@
-"""Command train contours: the project's own contour drawer, from scratch, on drawings by people (FS2K, BSDS500)."""
+"""Command train contour-drawer: the project's own contour drawer, from scratch, on what people drew (FS2K, BSDS500)."""
 
 import hashlib
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -17,18 +16,15 @@ from models.helpers.drawing_alignment import nearest_drawing
 from models.helpers.line_net import LineNet
 from pipeline.core.allowed import BatchSize, FilePath, Items, Range, Seed, Share, Weight
 from pipeline.core.code import code_of
-from pipeline.core.layout import Layout
 from pipeline.core.params import require
-from pipeline.core.polarity import Photo, to_uint8
+from pipeline.core.polarity import Photo, strokes_of, to_uint8, turned_tensor, unit
 from pipeline.helpers.augment import CropAugment, crop_matrix, cropped, relit
-from pipeline.helpers.contour_drawer.fs2k import contours, read_pair, split_ids
+from pipeline.helpers.contour_drawer.fs2k import line_art, read_pair, split_ids
 from pipeline.helpers.edge_detector.bsds500 import annotated_ids, read_annotated
-from pipeline.helpers.supervised import NetParams, OptimizerParams, Supervised
-from pipeline.training.checkpoint import run_key
+from pipeline.helpers.supervised import NetParams, OptimizerParams, Task, train_task
 from pipeline.training.data import Batch
 from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
-from pipeline.training.run import Run, train
 from pipeline.training.sample_order import nth_sample
 from pipeline.training.samples import SHEET_FACES
 
@@ -36,12 +32,13 @@ Ink = NDArray[np.uint8]  # (H, W, K): K drawings of one photo, 255 = ink
 
 
 MEASURES = ("cross_entropy", "dice")  # terms of the loss
+VAL_BATCHES = 4  # ours: of so many sheets' pairs a run is measured as it goes
 DrawingStyle = Annotated[int, Range(least=0, most=2)]  # of FS2K
 
 
 @dataclass(frozen=True)
-class ContoursLoss:
-    """See models.registration."""
+class ContourLoss:
+    """See models.helpers.drawing_alignment."""
 
     ink_weight: Weight  # of ink in the cross-entropy, paper weighs 1
     dice_weight: Weight
@@ -50,19 +47,18 @@ class ContoursLoss:
 
 
 @dataclass(frozen=True)
-class ContoursParams:
-    """Section `train_contours`."""
+class ContourDrawerParams:
+    """contour_drawer.yaml."""
 
     pairs: FilePath  # folder of FS2K: photos, sketches, attributes.json
-    styles: Annotated[
-        tuple[DrawingStyle, ...], Items()
-    ]  # 0 light lines, hatched hair; 1, 2: shaded faces
-    held_out: Annotated[int, Range(least=1, most=100_000)]  # pairs never trained on, by evaluate-contours
+    styles: Annotated[tuple[DrawingStyle, ...], Items()]  # 0 light lines, hatched hair; 1, 2: shaded faces
+    val_share: Annotated[float, Range(above=0, below=1)]  # of the pairs: measured and shown while training
+    test_share: Annotated[float, Range(above=0, below=1)]  # of the pairs: by evaluate-contour-drawer alone
     boundaries: FilePath  # folder of BSDS500; its train split
     boundary_share: Share  # of a batch
     annotators: Annotated[int, Range(least=1, most=16)]  # of BSDS500, for a sample
     net: NetParams
-    loss: ContoursLoss
+    loss: ContourLoss
     optimizer: OptimizerParams
     schedule: ScheduleParams
     augment: CropAugment
@@ -70,6 +66,7 @@ class ContoursParams:
     seed: Seed
 
     def __post_init__(self) -> None:
+        require(self.val_share + self.test_share < 1, "val_share + test_share below 1")
         require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
         require(self.augment.crop_px % self.loss.tile_px == 0, "augment.crop_px a multiple of loss.tile_px")
 
@@ -123,12 +120,12 @@ class Drawings:
         return relit(cropped(photo, matrix, side), self.augment.light, rng), drawn
 
 
-def _tensor(images: list[NDArray]) -> Tensor:
+def _tensor(images: list[NDArray[Any]]) -> Tensor:
     """(H, W, C) uint8 each -> (N, C, H, W) in [0, 1]."""
-    return torch.from_numpy(np.stack(images).astype(np.float32) / 255).permute(0, 3, 1, 2)
+    return torch.from_numpy(unit(np.stack(images))).permute(0, 3, 1, 2)
 
 
-def losses(net: nn.Module, batch: Batch, params: ContoursLoss) -> dict[str, Tensor]:
+def losses(net: nn.Module, batch: Batch, params: ContourLoss) -> dict[str, Tensor]:
     """Against the nearest of the drawings, each moved onto what the net drew."""
     return nearest_drawing(net(batch["photo"]), batch["drawings"], **asdict(params))
 
@@ -136,13 +133,18 @@ def losses(net: nn.Module, batch: Batch, params: ContoursLoss) -> dict[str, Tens
 def columns(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
     """Photo, what the first person drew, what the net draws: black on white."""
     drawn = torch.sigmoid(net(batch["photo"]))
-    return {"photo": batch["photo"], "person": 1 - batch["drawings"][:, :1], "drawn": 1 - drawn}
+    return {
+        "photo": batch["photo"],
+        "person": turned_tensor(batch["drawings"][:, :1]),
+        "drawn": turned_tensor(drawn),
+    }
 
 
 def read_faces(folder: Path, names: list[str]) -> Source:
-    """Photos of FS2K and the contours of their drawings."""
+    """Photos of FS2K and the line art of their drawings."""
     pairs = [read_pair(folder, name) for name in names]
-    return Source([pair.photo for pair in pairs], [255 - to_uint8(contours(pair.drawing))[..., None] for pair in pairs])
+    inks = [to_uint8(strokes_of(line_art(pair.drawing)))[..., None] for pair in pairs]
+    return Source([pair.photo for pair in pairs], inks)
 
 
 def read_scenes(folder: Path, annotators: int) -> Source:
@@ -156,26 +158,21 @@ def read_scenes(folder: Path, annotators: int) -> Source:
     return Source([image.photo for image in images], inks)
 
 
-def run(params: ContoursParams, data: Path, device: Device) -> None:
-    """Train: FS2K and BSDS500 -> data/trained/contours. Its weights file ships as data/weights/contours.safetensors.
-
-    The sample sheets show pairs that are held out.
-    """
-    trained, held = split_ids(Path(params.pairs), params.styles, params.held_out)
-    faces = read_faces(Path(params.pairs), trained)
+def train_contour_drawer(params: ContourDrawerParams, data: Path, device: Device) -> None:
+    """Train: FS2K and BSDS500 -> DATA/trained/contour_drawer."""
+    splits = split_ids(Path(params.pairs), params.styles, params.val_share, params.test_share)
+    faces, val = (read_faces(Path(params.pairs), splits[split]) for split in ("train", "val"))
     scenes = read_scenes(Path(params.boundaries), params.annotators)
-    batches = Drawings(faces, scenes, params.boundary_share, params.augment, params.batch, params.seed)
-    shown = read_faces(Path(params.pairs), held[:SHEET_FACES])
-    shown_batch = Drawings(shown, shown, 0.0, params.augment, SHEET_FACES, params.seed)(0)
-    key = run_key({"contours": params}, faces.digest() + scenes.digest(), code_of(Path(__file__)))
-    header = {"stage": "contours", "params": asdict(params)}
-
-    def build(fabric: Fabric) -> Supervised:
-        net = LineNet(3, params.net.widths, params.net.side)
-        return Supervised(fabric, net, params.optimizer, partial(losses, params=params.loss), columns)
-
-    target = Layout(data).trained("contours")
-    train(
-        Run("contours", params.schedule, params.seed, lambda _: batches, [shown_batch], build, key, header, target),
-        device,
+    shown = Drawings(val, val, 0.0, params.augment, min(SHEET_FACES, len(val.photos)), params.seed)
+    task = Task(
+        "contour_drawer",
+        params,
+        lambda: LineNet(3, params.net.widths, params.net.side),
+        partial(losses, params=params.loss),
+        columns,
+        Drawings(faces, scenes, params.boundary_share, params.augment, params.batch, params.seed),
+        [shown(step) for step in range(VAL_BATCHES)],
+        faces.digest() + scenes.digest(),
+        code_of(Path(__file__)),
     )
+    train_task(task, data, device)

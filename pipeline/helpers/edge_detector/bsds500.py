@@ -10,15 +10,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
 from pipeline.core.errors import UserError
 from pipeline.core.image_io import import_photo
 from pipeline.core.polarity import Edges, Photo
+from pipeline.helpers.line_matching import Mask, f_measure, matched, precision_recall, thinned
 
-Mask = NDArray[np.bool_]
 TOLERANCE = 0.0075  # of the diagonal
 SMOOTH_SIGMA_PX = 0.7  # as a triangle of radius 1, which the field's scripts put before the thinning
 ORIENTATION_SIGMA_PX = 2.0  # as a triangle of radius 4 (Dollar & Zitnick 2015)
@@ -56,86 +55,20 @@ def read_annotated(folder: Path, split: str, name: str) -> Annotated:
 
 def ridges(edges: Edges) -> Edges:
     """Non-maximum suppression: (H, W) -> the same where it is largest across the line, else 0; faded at the border."""
-    edges = cv2.GaussianBlur(edges, (0, 0), SMOOTH_SIGMA_PX).astype(np.float32)
-    smooth = cv2.GaussianBlur(edges, (0, 0), ORIENTATION_SIGMA_PX)
+    soft = cv2.GaussianBlur(edges, (0, 0), SMOOTH_SIGMA_PX).astype(np.float32)
+    smooth = cv2.GaussianBlur(soft, (0, 0), ORIENTATION_SIGMA_PX)
     xx, yy, xy = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=5) for order in ((2, 0), (0, 2), (1, 1)))
     across = 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2  # where the second derivative is most negative
     ys, xs = np.mgrid[: edges.shape[0], : edges.shape[1]].astype(np.float32)
     dx, dy = np.cos(across).astype(np.float32), np.sin(across).astype(np.float32)
     beside = [
-        cv2.remap(edges, xs + way * dx, ys + way * dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.remap(soft, xs + way * dx, ys + way * dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         for way in (-1, 1)
     ]
-    kept = edges * (edges * np.float32(RIDGE_SLACK) >= np.maximum(*beside))
+    kept = soft * (soft * np.float32(RIDGE_SLACK) >= np.maximum(*beside))
     h, w = edges.shape
     inside = np.minimum(np.minimum(xs, w - 1 - xs), np.minimum(ys, h - 1 - ys))
-    return (kept * np.clip(inside / BORDER_PX, 0, 1)).astype(np.float32)
-
-
-def thinned(mask: Mask) -> Mask:
-    """Lines of one pixel (Guo & Hall 1989)."""
-    return cv2.ximgproc.thinning(mask.astype(np.uint8) * 255, thinningType=cv2.ximgproc.THINNING_GUOHALL) > 0  # type: ignore[attr-defined]
-
-
-def matched(detected: Mask, truth: Mask, reach_px: float) -> tuple[Mask, Mask]:
-    """Largest one-to-one matching of pixels at most `reach_px` apart: which of either (H, W) are in it."""
-    radius = int(reach_px)
-    ys, xs = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    offsets = np.stack([ys.ravel(), xs.ravel()], 1)
-    distance = np.hypot(offsets[:, 0], offsets[:, 1])
-    offsets = offsets[np.argsort(distance, kind="stable")][: int((distance <= reach_px).sum())]
-    found = [np.argwhere(mask) + radius for mask in (detected, truth)]
-    index = np.full((detected.shape[0] + 2 * radius, detected.shape[1] + 2 * radius), -1, np.int64)
-    index[found[1][:, 0], found[1][:, 1]] = np.arange(len(found[1]))
-    partners = _match(found[0], index, len(found[1]), offsets)
-    masks = (np.zeros_like(detected), np.zeros_like(truth))
-    for mask, points, partner in zip(masks, found, partners, strict=True):
-        mask[points[:, 0] - radius, points[:, 1] - radius] = partner >= 0
-    return masks
-
-
-@njit(cache=True)
-def _match(points: NDArray, index: NDArray, count: int, offsets: NDArray) -> tuple[NDArray, NDArray]:
-    """Partners of the detected points and of the true ones, -1: none. Nearest first, then augmenting paths.
-
-    What a search that failed has seen can be in no later path either, so it is never looked at again.
-    """
-    of_point, of_truth = np.full(len(points), -1, np.int64), np.full(count, -1, np.int64)
-    for dy, dx in offsets:
-        for i in range(len(points)):
-            if of_point[i] < 0:
-                j = index[points[i, 0] + dy, points[i, 1] + dx]
-                if j >= 0 and of_truth[j] < 0:
-                    of_point[i], of_truth[j] = j, i
-    seen, parent = np.zeros(count, np.bool_), np.zeros(count, np.int64)
-    queue, visited = np.zeros(len(points) + 1, np.int64), np.zeros(count, np.int64)
-    for root in range(len(points)):
-        if of_point[root] >= 0:
-            continue
-        queue[0], head, tail, touched, end = root, 0, 1, 0, -1
-        while head < tail and end < 0:
-            i = queue[head]
-            head += 1
-            for dy, dx in offsets:
-                j = index[points[i, 0] + dy, points[i, 1] + dx]
-                if j < 0 or seen[j]:
-                    continue
-                seen[j], parent[j], visited[touched] = True, i, j
-                touched += 1
-                if of_truth[j] < 0:
-                    end = j
-                    break
-                queue[tail] = of_truth[j]
-                tail += 1
-        if end >= 0:
-            for k in range(touched):
-                seen[visited[k]] = False
-            while end >= 0:
-                i = parent[end]
-                before = of_point[i]
-                of_point[i], of_truth[end] = end, i
-                end = before if i != root else -1
-    return of_point, of_truth
+    return Edges((kept * np.clip(inside / BORDER_PX, 0, 1)).astype(np.float32))
 
 
 def counts(detected: Mask, truths: Sequence[Mask]) -> NDArray[np.int64]:
@@ -155,21 +88,10 @@ def counts_by_threshold(thin: Edges, truths: Sequence[Mask], thresholds: int) ->
     return np.stack([counts(thinned(thin >= level), truths) for level in levels])
 
 
-def f_measure(rows: NDArray) -> NDArray[np.float64]:
-    """Harmonic mean of precision and recall of counts (..., 4)."""
-    precision, recall = _precision_recall(rows)
-    return 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-
-
-def _precision_recall(rows: NDArray) -> tuple[NDArray, NDArray]:
-    found, detected, hit, total = np.moveaxis(np.asarray(rows, np.float64), -1, 0)
-    return found / np.maximum(detected, 1), hit / np.maximum(total, 1)
-
-
 def summary(rows: NDArray[np.int64]) -> dict[str, float]:
     """Counts (images, thresholds, 4) -> ODS and its precision, recall and threshold, OIS, AP."""
     over_all = rows.sum(0)
-    f, (precision, recall) = f_measure(over_all), _precision_recall(over_all)
+    f, (precision, recall) = f_measure(over_all), precision_recall(over_all)
     best = int(f.argmax())
     own = rows[np.arange(len(rows)), f_measure(rows).argmax(1)].sum(0)
     return {
@@ -183,7 +105,7 @@ def summary(rows: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def average_precision(precision: NDArray, recall: NDArray) -> float:
+def average_precision(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> float:
     """Mean of the precision interpolated at recalls 0, 0.01, …, 1; 0 beyond what is reached."""
     order = np.argsort(recall)
     at = np.interp(np.linspace(0, 1, 101), recall[order], precision[order], left=0, right=0)

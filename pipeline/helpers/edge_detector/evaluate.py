@@ -1,4 +1,4 @@
-"""Command evaluate-edges: an edge detector against people's boundaries: ODS, OIS, AP (see pipeline.boundaries)."""
+"""Command evaluate-edge-detector: an edge detector against people's boundaries: ODS, OIS, AP (see bsds500)."""
 
 import json
 from collections.abc import Callable
@@ -35,13 +35,13 @@ def canny_map(photo: Photo) -> Edges:
         high = 600 * (level / CANNY_LEVELS) ** 2
         drawn = canny(gray, CannyParams(1.6, 0.4 * high, high, False))  # Matlab's ratio and, at 321 px, its sigma 2
         edges[drawn > 0.5] = level / (CANNY_LEVELS + 1)
-    return edges
+    return Edges(edges)
 
 
 def humans(face: Annotated) -> NDArray[np.int64]:
     """Every annotator against the others, summed, as one threshold: (1, 4)."""
     pairs = [(mask, face.boundaries[:i] + face.boundaries[i + 1 :]) for i, mask in enumerate(face.boundaries)]
-    return np.sum([counts(mask, others) for mask, others in pairs], axis=0)[None]
+    return np.asarray(np.stack([counts(mask, others) for mask, others in pairs]).sum(0, keepdims=True))
 
 
 def detector(name: str) -> Callable[[Annotated, int], NDArray[np.int64]]:
@@ -51,7 +51,9 @@ def detector(name: str) -> Callable[[Annotated, int], NDArray[np.int64]]:
     if name == "canny":
         return lambda image, thresholds: counts_by_threshold(canny_map(image.photo), image.boundaries, thresholds)
     if name not in DETECTORS:
-        raise UserError(f"evaluate-edges: no detector '{name}'; there are {', '.join([*DETECTORS, 'canny', 'humans'])}")
+        raise UserError(
+            f"evaluate-edge-detector: no detector '{name}'; there are {', '.join([*DETECTORS, 'canny', 'humans'])}"
+        )
     base = load(HedParams, "edges.hed")
     params = HedParams(name, base.floor, base.spread_px)  # type: ignore[arg-type]
     return lambda image, thresholds: counts_by_threshold(
@@ -63,7 +65,7 @@ def run(name: str, images: Path, split: str, thresholds: int, out: Path | None, 
     """Print the scores of one detector on one split of BSDS500; write them to `out` where given."""
     detector(name)
     ids = annotated_ids(images, split)
-    rows = map_images(partial(_one, name, images, split, thresholds), ids, jobs, f"evaluate-edges {name}")
+    rows = map_images(partial(_one, name, images, split, thresholds), ids, jobs, f"evaluate-edge-detector {name}")
     scores = summary(np.stack(rows))
     print(f"{name} on {split}: " + ", ".join(f"{key} {value:.4g}" for key, value in scores.items()))
     if out:

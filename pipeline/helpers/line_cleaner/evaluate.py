@@ -1,13 +1,16 @@
-"""Command evaluate-simplifier: how well a simplifier finds the lines of a rough drawing, on pairs made for it.
+"""Command evaluate-line-cleaner: how well a simplifier finds the lines of a rough drawing, and of a clean one.
 
-It also reads the clean drawings that the training starts from. Those it scores by are of faces no simplifier was
-trained on; their rough versions are the same in every run.
+The lines are known by construction (`known`); the same drawings are made in every run, none of a person who was
+trained on. Lines found are matched one to one with the true ones. `blind` shows what luck is worth: the lines of
+another drawing of the same source.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,25 +18,27 @@ from numpy.typing import NDArray
 
 from pipeline.core.contact_sheet import contact_sheet
 from pipeline.core.errors import UserError
-from pipeline.core.image_io import read_gray, write_photo
-from pipeline.core.layout import Layout
-from pipeline.core.manifest import read_photographed
+from pipeline.core.files import write_bytes
+from pipeline.core.image_io import write_photo
 from pipeline.core.parallel import map_images
-from pipeline.core.polarity import Sketch, to_uint8
+from pipeline.core.polarity import Sketch
 from pipeline.core.tables import print_table
-from pipeline.drawing import scale
+from pipeline.drawing.rasterize import render
 from pipeline.drawing.rough import PEN_PX, RoughParams, lines, rough_drawing
-from pipeline.drawing.scale import FACE_PX, face_scale, stretched
-from pipeline.drawing.stroke import Stroke, resized
-from pipeline.evaluation.metrics.edges import edge_scores
+from pipeline.drawing.scale import FACE_PX
+from pipeline.drawing.stroke import Stroke
+from pipeline.helpers.contour_drawer.fs2k import split_ids
+from pipeline.helpers.contour_drawer.train import ContourDrawerParams
+from pipeline.helpers.line_cleaner import known
+from pipeline.helpers.line_matching import f_measure, line_counts, precision_recall
 from pipeline.stages.simplify import CLEANERS, SimplifyParams, simplify
 
-PAIRS = 60  # ours: of each kind a quarter
-SEED = 20  # ours: never a training's
-TOLERANCE_PX = 2.0
-SHEET_ROWS = 12
+OF_EACH = 10  # ours: drawings of each source and kind
+SEEDS = {"val": 19, "test": 20}  # ours: of the drawings of a split
+REACH_PX = 2.0
 SHAPE = (FACE_PX, FACE_PX)
-KINDS: dict[str, dict] = {  # what a kind of rough drawing is made by
+BLIND = "blind"
+KINDS: dict[str, dict[str, Any]] = {  # what a kind of rough drawing is made by
     "pencil": {"tools": {"pencil": 1.0}, "hatching": 0.3, "smudges": 0.0, "photo": 0.0},
     "marker": {"tools": {"marker": 1.0}, "hatching": 0.0, "smudges": 0.0, "photo": 0.0},
     "photo": {"hatching": 0.0, "smudges": 0.0, "photo": 1.0},
@@ -43,59 +48,47 @@ KINDS: dict[str, dict] = {  # what a kind of rough drawing is made by
 
 @dataclass(frozen=True)
 class Pair:
-    """One held-out drawing."""
+    """One drawing, rough and clean, (256, 256) each, and the lines that both show."""
 
+    source: str
     kind: str  # of KINDS
     strokes: list[Stroke]
-    rough: Sketch  # (256, 256), 1 = paper
+    rough: Sketch
     clean: Sketch
 
 
 @dataclass(frozen=True)
 class Scored:
-    kind: str
-    rough: dict[str, float]  # precision, recall, f
-    clean: dict[str, float]
+    """What became of a Pair."""
+
+    labels: tuple[str, str]  # source and kind
+    rough: NDArray[np.int64]  # see `line_counts`
+    clean: NDArray[np.int64]
     drawn: Sketch  # what became of the rough drawing
 
 
-@dataclass(frozen=True)
-class Traced:
-    """A style's sketch of a face and the strokes that the classical simplifier finds in it."""
+def pairs(split: str, people: ContourDrawerParams, params: RoughParams) -> list[Pair]:
+    """OF_EACH drawings of every source and kind, always the same. Says so where there are none of people.
 
-    raw: NDArray[np.uint8]  # (256, 256), at the contrast that `simplify` gives it
-    strokes: list[Stroke]  # in its px
-
-
-def read_drawings(folder: Path, splits: Sequence[str], tracing: SimplifyParams) -> list[Traced]:
-    """Every raw sketch of the splits' faces in which the classical simplifier finds strokes."""
-    layout = Layout(folder)
-    ids = [face.id for face in read_photographed(layout) if face.split in splits]
-    styles = sorted(path.name for path in (folder / "styles").glob("*") if path.is_dir())
-    files = [layout.style(style) / f"{face}.png" for face in ids for style in styles]
-    if not files:
-        raise UserError(f"{folder}: no sketches of the splits {', '.join(splits)}; run: dvc repro style")
-    drawings = map_images(partial(_traced, replace(tracing, method="classical")), files, 1, "simplify")
-    return [drawing for drawing in drawings if drawing.strokes]
-
-
-def _traced(tracing: SimplifyParams, file: Path) -> Traced:
-    sketch = read_gray(file)
-    strokes = [resized(stroke, 1 / face_scale(sketch.shape)) for stroke in simplify(sketch, tracing)]
-    return Traced(to_uint8(scale.resized(stretched(sketch), (FACE_PX, FACE_PX))), strokes)
+    Raises UserError for another split than val and test.
+    """
+    if split not in SEEDS:
+        raise UserError(f"evaluate-line-cleaner: no split '{split}'; there are {', '.join(SEEDS)}")
+    folder, names = Path(people.pairs), list[str]()
+    if folder.is_dir():
+        names = split_ids(folder, people.styles, people.val_share, people.test_share)[split]
+    else:
+        print(f"evaluate-line-cleaner: people's drawings are left out: no folder {folder}")
+    rng, made = np.random.default_rng(SEEDS[split]), []
+    for source, strokes_of in known.sources(folder, names).items():
+        for n in range(OF_EACH * len(KINDS)):
+            made.append(_pair(source, list(KINDS)[n % len(KINDS)], strokes_of(n, rng), params, rng))
+    return made
 
 
-def pairs(drawings: Sequence[Traced], params: RoughParams) -> list[Pair]:
-    """PAIRS of them in turn by kind; the same for the same drawings."""
-    rng = np.random.default_rng(SEED)
-    order = rng.permutation(len(drawings))
-    kinds = [list(KINDS)[i % len(KINDS)] for i in range(PAIRS)]
-    return [_pair(drawings[order[i % len(order)]].strokes, kind, params, rng) for i, kind in enumerate(kinds)]
-
-
-def _pair(strokes: list[Stroke], kind: str, params: RoughParams, rng: np.random.Generator) -> Pair:
+def _pair(source: str, kind: str, strokes: list[Stroke], params: RoughParams, rng: np.random.Generator) -> Pair:
     rough = rough_drawing(strokes, SHAPE, replace(params, **KINDS[kind]), rng)
-    return Pair(kind, strokes, rough, lines(strokes, SHAPE, PEN_PX))
+    return Pair(source, kind, strokes, rough, render(strokes, SHAPE))
 
 
 def centrelines(strokes: Sequence[Stroke], shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -105,38 +98,60 @@ def centrelines(strokes: Sequence[Stroke], shape: tuple[int, ...]) -> NDArray[np
     return drawn > 0
 
 
-def scored(pair: Pair, params: SimplifyParams) -> Scored:
-    """Precision, recall and F of the strokes of `simplify`, within TOLERANCE_PX."""
+def scored(pair: Pair, other: Pair, params: SimplifyParams | None) -> Scored:
+    """The strokes of `simplify` beside the true ones; without params, those of the `other` drawing."""
     truth = centrelines(pair.strokes, SHAPE)
-    found = [simplify(sketch, params) for sketch in (pair.rough, pair.clean)]
-    rough, clean = (edge_scores(centrelines(strokes, SHAPE), truth, TOLERANCE_PX) for strokes in found)
-    return Scored(pair.kind, rough, clean, lines(found[0], SHAPE, PEN_PX))
+    found = [other.strokes if params is None else simplify(sketch, params) for sketch in (pair.rough, pair.clean)]
+    rough, clean = (line_counts(centrelines(strokes, SHAPE), truth, REACH_PX) for strokes in found)
+    return Scored((pair.source, pair.kind), rough, clean, lines(found[0], SHAPE, PEN_PX))
 
 
 def run(
-    drawings: Sequence[Traced],
-    method: str,
-    simplifying: SimplifyParams,
-    rough: RoughParams,
-    sheet: Path | None,
-    jobs: int,
+    made: Sequence[Pair], method: str, simplifying: SimplifyParams, out: Path | None, sheet: Path | None, jobs: int
 ) -> None:
-    """Print the scores of one method of `simplify`, by kind; write examples to `sheet` where given."""
-    if method not in CLEANERS:
-        raise UserError(f"evaluate-simplifier: no method '{method}'; there are {', '.join(CLEANERS)}")
-    made = pairs(drawings, rough)
-    params = replace(simplifying, method=method)  # type: ignore[arg-type]
-    results = map_images(partial(scored, params=params), made, jobs, f"evaluate-simplifier {method}")
-    rows = [_row(kind, [r for r in results if kind in (r.kind, "all")]) for kind in [*KINDS, "all"]]
-    heads = ["drawings", "n", *(f"{source} {key}" for source in ("rough", "clean") for key in ("P", "R", "F"))]
-    print_table(heads, rows, f"{method}: lines found within {TOLERANCE_PX:g} px of a 256-px face")
+    """Print the scores of one method, by source and by kind; write them to `out`, examples to `sheet`, where given."""
+    if method not in (*CLEANERS, BLIND):
+        raise UserError(f"evaluate-line-cleaner: no method '{method}'; there are {', '.join([*CLEANERS, BLIND])}")
+    params = None if method == BLIND else replace(simplifying, method=method)  # type: ignore[arg-type]
+    results = map_images(partial(_one, params), _with_another(made), jobs, f"evaluate-line-cleaner {method}")
+    labels = [*dict.fromkeys(pair.source for pair in made), *KINDS, "all"]
+    scores = {label: summary([r for r in results if label in (*r.labels, "all")]) for label in labels}
+    heads = ["drawings", *scores["all"]]
+    rows = [[label, *_written(row)] for label, row in scores.items()]
+    print_table(heads, rows, f"{method}: lines found within {REACH_PX:g} px of a 256-px face")
+    if out:
+        write_bytes(out, json.dumps({"method": method, "scores": scores}, indent=1).encode())
     if sheet:
-        shown = list(zip(made, results, strict=True))[:SHEET_ROWS]
-        cells = [[pair.rough, result.drawn, pair.clean] for pair, result in shown]
-        write_photo(sheet, contact_sheet(cells, ["rough", method, "clean"], [p.kind for p, _ in shown], FACE_PX))
+        _write_sheet(sheet, method, made, results)
 
 
-def _row(kind: str, results: Sequence[Scored]) -> list[str]:
-    keys = ("precision", "recall", "f")
-    means = [np.mean([getattr(r, source)[key] for r in results]) for source in ("rough", "clean") for key in keys]
-    return [kind, str(len(results)), *(f"{mean:.3f}" for mean in means)]
+def _written(row: dict[str, float]) -> list[str]:
+    return [f"{value:.0f}" if key == "n" else f"{value:.3f}" for key, value in row.items()]
+
+
+def _with_another(made: Sequence[Pair]) -> list[tuple[Pair, Pair]]:
+    """Every pair beside the next of the same source."""
+    alike = [[pair for pair in made if pair.source == source] for source in dict.fromkeys(p.source for p in made)]
+    return [(pair, part[(i + 1) % len(part)]) for part in alike for i, pair in enumerate(part)]
+
+
+def _one(params: SimplifyParams | None, both: tuple[Pair, Pair]) -> Scored:
+    return scored(*both, params)
+
+
+def summary(results: Sequence[Scored]) -> dict[str, float]:
+    """How many drawings, and the means over them of precision, recall and F, rough and clean."""
+    found: dict[str, float] = {"n": len(results)}
+    for name in ("rough", "clean"):
+        counts = np.stack([getattr(result, name) for result in results])
+        values = (*precision_recall(counts), f_measure(counts))
+        found |= {f"{name} {key}": float(value.mean()) for key, value in zip("PRF", values, strict=True)}
+    return found
+
+
+def _write_sheet(sheet: Path, method: str, made: Sequence[Pair], results: Sequence[Scored]) -> None:
+    at = {(pair.source, pair.kind): i for i, pair in reversed(list(enumerate(made)))}  # the first of each
+    shown = [(made[i], results[i]) for i in sorted(at.values())]
+    cells = [[pair.rough, result.drawn, pair.clean] for pair, result in shown]
+    labels = [f"{pair.source}, {pair.kind}" for pair, _ in shown]
+    write_photo(sheet, contact_sheet(cells, ["rough", method, "clean"], labels, FACE_PX))

@@ -1,4 +1,4 @@
-"""Command train simplifier: rough drawing -> clean lines, from scratch, on drawings that `roughen` makes rough.
+"""Command train line-cleaner: rough drawing -> clean lines, from scratch, on drawings that are made rough.
 
 The clean drawings are the classical simplifier's, of raw sketches that the pipeline drew of real faces. Those sketches
 are shown too, and the clean drawings themselves: stipple that a style draws is no dirt, and clean lines are to stay.
@@ -6,7 +6,7 @@ are shown too, and the clean drawings themselves: stipple that a style draws is 
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,34 +14,31 @@ from typing import Annotated
 import cv2
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.helpers.line_net import LineNet
 from models.losses.strokes import tolerant_dice
-from pipeline.core.allowed import BatchSize, FilePath, Items, Name, OneOf, OptionalPath, Range, Seed, Share, Weight
+from pipeline.core.allowed import BatchSize, FilePath, Name, OneOf, OptionalPath, Range, Seed, Share, Weight
 from pipeline.core.code import code_of
-from pipeline.core.errors import UserError
-from pipeline.core.layout import Layout
-from pipeline.core.params import require
-from pipeline.core.polarity import Sketch
+from pipeline.core.params import load, require
+from pipeline.core.polarity import Sketch, turned_tensor, unit
 from pipeline.drawing.rough import RoughParams, chosen, lines, rough_drawing
 from pipeline.drawing.scale import FACE_PX, resized, stretched
 from pipeline.drawing.stroke import Stroke
 from pipeline.helpers.augment import CropAugment, Matrix, crop_matrix
-from pipeline.helpers.line_cleaner.evaluate import Traced
-from pipeline.helpers.supervised import NetParams, OptimizerParams, Supervised
-from pipeline.training.checkpoint import load_tensors, run_key
+from pipeline.helpers.line_cleaner.traced import Traced, read_drawings
+from pipeline.helpers.supervised import NetParams, OptimizerParams, Task, train_task
+from pipeline.stages.simplify import SimplifyParams
 from pipeline.training.data import Batch
 from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
-from pipeline.training.run import Run, train
 from pipeline.training.sample_order import nth_sample
 from pipeline.training.samples import SHEET_FACES
 
 FACE = (FACE_PX, FACE_PX)  # size of a drawing that is held in memory
 STEP_PX = 2.0  # ours: distance of a curve's points, as simplify's
+VAL_BATCHES = 4  # ours: of so many sheets' drawings a run is measured as it goes
 
 
 MEASURES = ("entropy", "dice")  # terms of the loss
@@ -55,11 +52,12 @@ class LineLoss:
 
 
 @dataclass(frozen=True)
-class SimplifierParams:
-    """Section `train_simplifier`. Lengths are px of a 256-px face."""
+class LineCleanerParams:
+    """line_cleaner.yaml. Lengths are px of a 256-px face."""
 
     drawings: FilePath  # data folder of a pipeline run: faces/, styles/*/ID.png
-    splits: Annotated[tuple[Name, ...], Items()]  # trained on
+    train: Name  # split of that run, trained on
+    val: Name  # another, measured and shown while training
     samples: dict[Annotated[str, OneOf(lambda: SAMPLES)], Weight]  # how often each is shown
     halved: Share  # share of samples as soft as pictures of half the size are when enlarged
     line_px: Annotated[float, Range(above=0, most=16)]  # width of the lines to draw
@@ -74,6 +72,7 @@ class SimplifierParams:
     seed: Seed
 
     def __post_init__(self) -> None:
+        require(self.train != self.val, "val another split than train")
         require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
         require(sum(self.samples.values()) > 0, "one of samples above 0")
 
@@ -91,27 +90,27 @@ class RoughPairs:
     """Step number -> batch of photo (the rough drawing, 1 = paper) and lines (1 = ink), (N, 1, S, S) in [0, 1]."""
 
     drawings: Sequence[Traced]
-    params: SimplifierParams
+    params: LineCleanerParams
     seed: int
 
     def __call__(self, step: int) -> Batch:
         rng, batch = np.random.default_rng([self.seed, step]), self.params.batch
         pairs = [self._pair(rng, step * batch + i) for i in range(batch)]
         rough, clean = (torch.from_numpy(np.stack(part))[:, None] for part in zip(*pairs, strict=True))
-        return {"photo": rough, "lines": 1 - clean}
+        return {"photo": rough, "lines": turned_tensor(clean)}
 
     def _pair(self, rng: np.random.Generator, count: int) -> tuple[Sketch, Sketch]:
         params = self.params
         drawing = self.drawings[nth_sample(self.seed, count, len(self.drawings))]
         matrix = crop_matrix(rng, FACE, params.augment)
         sample = SAMPLES[chosen(params.samples, rng)](drawing, matrix, params, rng)
-        picture = np.float_power(sample.picture, np.exp(params.augment.light * rng.standard_normal()))
+        picture = Sketch(np.power(sample.picture, np.float32(np.exp(params.augment.light * rng.standard_normal()))))
         if rng.random() < params.halved:
             picture = _halved(picture)
-        return picture.astype(np.float32), lines(sample.strokes, picture.shape, params.line_px)
+        return picture, lines(sample.strokes, picture.shape, params.line_px)
 
 
-def _rough(strokes: Sequence[Stroke], matrix: Matrix, params: SimplifierParams, rng: np.random.Generator) -> Sample:
+def _rough(strokes: Sequence[Stroke], matrix: Matrix, params: LineCleanerParams, rng: np.random.Generator) -> Sample:
     shape = (params.augment.crop_px, params.augment.crop_px)
     found = moved(strokes, matrix, shape)
     picture = rough_drawing(found, shape, params.rough, rng)
@@ -120,20 +119,20 @@ def _rough(strokes: Sequence[Stroke], matrix: Matrix, params: SimplifierParams, 
     return Sample(picture, found)
 
 
-def _sketch(drawing: Traced, matrix: Matrix, params: SimplifierParams) -> Sample:
+def _sketch(drawing: Traced, matrix: Matrix, params: LineCleanerParams) -> Sample:
     """The style's raw sketch, paper around it."""
     side = params.augment.crop_px
     picture = cv2.warpAffine(drawing.raw, matrix, (side, side), flags=cv2.INTER_LINEAR, borderValue=(255,))
-    return Sample((picture / np.float32(255)).astype(np.float32), moved(drawing.strokes, matrix, (side, side)))
+    return Sample(Sketch(unit(np.asarray(picture, np.uint8))), moved(drawing.strokes, matrix, (side, side)))
 
 
-def _clean(drawing: Traced, matrix: Matrix, params: SimplifierParams) -> Sample:
+def _clean(drawing: Traced, matrix: Matrix, params: LineCleanerParams) -> Sample:
     shape = (params.augment.crop_px, params.augment.crop_px)
     strokes = moved(drawing.strokes, matrix, shape)
     return Sample(lines(strokes, shape, params.line_px), strokes)
 
 
-SAMPLES: dict[str, Callable[[Traced, Matrix, SimplifierParams, np.random.Generator], Sample]] = {
+SAMPLES: dict[str, Callable[[Traced, Matrix, LineCleanerParams, np.random.Generator], Sample]] = {
     "rough": lambda drawing, *how: _rough(drawing.strokes, *how),
     "curves": lambda _, *how: _rough(random_curves(how[-1]), *how),
     "sketches": lambda drawing, matrix, params, _: _sketch(drawing, matrix, params),
@@ -143,7 +142,7 @@ SAMPLES: dict[str, Callable[[Traced, Matrix, SimplifierParams, np.random.Generat
 
 def _halved(picture: Sketch) -> Sketch:
     half = resized(picture, (picture.shape[1] // 2, picture.shape[0] // 2))
-    return np.clip(resized(half, picture.shape[1::-1]), 0, 1)
+    return Sketch(np.clip(resized(half, picture.shape[1::-1]), 0, 1))
 
 
 def moved(strokes: Sequence[Stroke], matrix: Matrix, shape: tuple[int, ...]) -> list[Stroke]:
@@ -182,7 +181,11 @@ def losses(net: nn.Module, batch: Batch, params: LineLoss) -> dict[str, Tensor]:
 
 def columns(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
     """The rough drawing, what the net makes of it, and what it should."""
-    return {"photo": batch["photo"], "drawn": torch.sigmoid(-net(batch["photo"])), "clean": 1 - batch["lines"]}
+    return {
+        "photo": batch["photo"],
+        "drawn": torch.sigmoid(-net(batch["photo"])),
+        "clean": turned_tensor(batch["lines"]),
+    }
 
 
 def _digest(drawings: Sequence[Traced]) -> str:
@@ -192,26 +195,28 @@ def _digest(drawings: Sequence[Traced]) -> str:
     return digest.hexdigest()
 
 
-def run(params: SimplifierParams, drawings: Sequence[Traced], data: Path, device: Device) -> None:
-    """Train: -> data/trained/simplifier. Its weights file is what ships as data/weights/simplifier.safetensors.
+def train_line_cleaner(params: LineCleanerParams, data: Path, device: Device) -> None:
+    """Train: params.drawings -> DATA/trained/line_cleaner."""
+    tracing = load(SimplifyParams, "simplify")
+    trained, val = (read_drawings(Path(params.drawings), (split,), tracing) for split in (params.train, params.val))
+    train_on(trained, val, params, data, device)
 
-    `drawings`: the clean ones, in px of a 256-px face.
-    """
-    unknown = set(params.samples) - set(SAMPLES)
-    if unknown:
-        raise UserError(f"train_simplifier.samples: unknown {sorted(unknown)}; there are {', '.join(SAMPLES)}")
-    shown = RoughPairs(drawings, replace(params, batch=SHEET_FACES), params.seed + 1)(0)
-    starts = [Path(params.start)] if params.start else []
-    code = [*code_of(Path(__file__)), Path(__file__).resolve().parents[2] / "drawing" / "rough.py", *starts]
-    key = run_key({"simplifier": params}, _digest(drawings), code)
-    header = {"stage": "simplifier", "params": asdict(params)}
-    target = Layout(data).trained("simplifier")
 
-    def build(fabric: Fabric) -> Supervised:
-        net = LineNet(1, params.net.widths, params.net.side)
-        for file in starts:
-            net.load_state_dict(load_tensors(file)[0])
-        return Supervised(fabric, net, params.optimizer, partial(losses, params=params.loss), columns)
-
-    pairs = RoughPairs(drawings, params, params.seed)
-    train(Run("simplifier", params.schedule, params.seed, lambda _: pairs, [shown], build, key, header, target), device)
+def train_on(
+    trained: Sequence[Traced], val: Sequence[Traced], params: LineCleanerParams, data: Path, device: Device
+) -> None:
+    """The same with drawings at hand, in px of a 256-px face."""
+    shown = RoughPairs(val, replace(params, batch=SHEET_FACES), params.seed + 1)
+    task = Task(
+        "line_cleaner",
+        params,
+        lambda: LineNet(1, params.net.widths, params.net.side),
+        partial(losses, params=params.loss),
+        columns,
+        RoughPairs(trained, params, params.seed),
+        [shown(step) for step in range(VAL_BATCHES)],
+        _digest(trained),
+        code_of(Path(__file__)),
+        params.start,
+    )
+    train_task(task, data, device)
