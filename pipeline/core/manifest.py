@@ -2,13 +2,19 @@
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
 from pipeline.core.layout import Layout
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Row = TypeVar("Row", bound="DataclassInstance")
 TRAIN, VAL, TEST = "train", "val", "test"  # further names are further test sets
 
 
@@ -55,11 +61,14 @@ def _face(row: dict[str, str]) -> Face:
     return Face(**row, transform=(a, b, c, d, e, f), exposure=exposure)
 
 
-def write_faces(folder: Path, faces: list[Face], rejected: list[Rejected]) -> None:
+def write_faces(folder: Path, faces: Sequence[Face], rejected: Sequence[Rejected]) -> None:
     """faces.csv and rejected.csv, sorted so that the same input gives the same bytes."""
-    rows = [asdict(face) | {"transform": " ".join(f"{v:.6f}" for v in face.transform)} for face in faces]
-    _write_csv(folder / "faces.csv", Face, sorted(rows, key=lambda row: row["id"]))
-    _write_csv(folder / "rejected.csv", Rejected, sorted(map(asdict, rejected), key=lambda row: row["source"]))
+    write_rows(folder / "faces.csv", Face, sorted(faces, key=lambda face: face.id))
+    write_rejected(folder / "rejected.csv", rejected)
+
+
+def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
+    write_rows(path, Rejected, sorted(rejected, key=lambda row: row.source))
 
 
 def read_rejected(layout: Layout) -> list[Rejected]:
@@ -67,9 +76,14 @@ def read_rejected(layout: Layout) -> list[Rejected]:
         return [Rejected(**row) for row in csv.DictReader(file)]
 
 
-def _write_csv(path: Path, cls: type, rows: list[dict[str, str]]) -> None:
+def write_rows(path: Path, cls: type[Row], rows: Iterable[Row]) -> None:
+    """Instances of a dataclass as CSV, a column a field; the numbers of a tuple stand in one cell."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(cls)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value) for name, value in asdict(row).items()} for row in rows)
     write_bytes(path, text.getvalue().encode())
+
+
+def _cell(value: Any) -> str:
+    return " ".join(f"{v:.6f}" for v in value) if isinstance(value, tuple) else str(value)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.polarity import Gray, Photo
+from pipeline.core.polarity import Photo, Sketch
 from pipeline.stages.crop.locate import LOCATORS
 from pipeline.stages.crop.settings import CropParams, Matrix, Point, Unusable
 
@@ -31,7 +32,7 @@ def fit_matrix(shape: tuple[int, ...], size: int) -> Matrix:
     return np.array([[scale, 0, -left * scale + (scale - 1) / 2], [0, scale, -top * scale + (scale - 1) / 2]])
 
 
-def warp(image: NDArray, matrix: Matrix, size: int, border: int, value: Iterable[float] = ()) -> NDArray:
+def warp(image: NDArray[Any], matrix: Matrix, size: int, border: int, value: Iterable[float] = ()) -> NDArray[Any]:
     """Resample into a size x size crop, prefiltered when shrinking: rendered larger, then averaged by area."""
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     over = max(1, min(8, int(np.ceil(1 / scale))))
@@ -57,9 +58,10 @@ def crop_photo(photo: Photo, matrix: Matrix, params: CropParams) -> Photo:
     return warp(photo, matrix, params.size, cv2.BORDER_REFLECT_101).astype(np.uint8)
 
 
-def crop_sketch(sketch: Gray, matrix: Matrix, params: CropParams) -> Gray:
+def crop_sketch(sketch: Sketch, matrix: Matrix, params: CropParams) -> Sketch:
     """Sketch under the photo's transform, paper beyond its border."""
-    return np.clip(warp(sketch, matrix, params.size, cv2.BORDER_CONSTANT, (1.0,)), 0, 1).astype(np.float32)
+    warped = warp(sketch, matrix, params.size, cv2.BORDER_CONSTANT, (1.0,))
+    return Sketch(np.clip(warped, 0, 1).astype(np.float32))
 
 
 def align(path: Path, photo: Photo, params: CropParams) -> tuple[Matrix, str]:

@@ -21,7 +21,6 @@ REASONS = (
     "no face",
     "several faces",
     "too small",
-    "turned",
     "no landmarks",
     "wrong landmarks",
     "no sketch",
