@@ -216,7 +216,13 @@ def _hatching(strokes: Sequence[Stroke], shape: tuple[int, ...], level: float, r
 
 
 def _hatched(
-    centre: NDArray[np.float64], radius: float, gap: float, angle: float, width: float, darkness: float, rng: np.random.Generator
+    centre: NDArray[np.float64],
+    radius: float,
+    gap: float,
+    angle: float,
+    width: float,
+    darkness: float,
+    rng: np.random.Generator,
 ) -> list[Mark]:
     along = np.array([np.cos(angle), np.sin(angle)])
     across = along[::-1] * [-1, 1]

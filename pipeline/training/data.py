@@ -62,7 +62,7 @@ class Batches:
         self.batch, self.seed, self.augment, self.faces = batch, seed, augment, len(split.ids)
         self.device = device or torch.device("cpu")
         self.asked, self.sketches, self.part = layers, sketches, part
-        self.size = split.layers[(*layers, *sketches)[0]].shape[1]
+        self.size: int = split.layers[(*layers, *sketches)[0]].shape[1]
         read = {name: torch.from_numpy(split.layers[name]) for name in (*layers, *sketches)}
         at = self.device if fits(sum(layer.nbytes for layer in read.values()), self.device) else torch.device("cpu")
         self.layers = {name: layer.to(at) for name, layer in read.items()}
@@ -100,7 +100,7 @@ class Batches:
         return np.moveaxis(np.array(rows, np.float32), 2, 0)
 
     def _reach(self) -> int:
-        return int(round(self.augment.shift_px * self.size / 256))
+        return round(self.augment.shift_px * self.size / 256)
 
     def _grid(self, dy: Tensor, dx: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
         """Rows and columns of the source, (N, S) each: displaced, flipped, reflected at the border."""

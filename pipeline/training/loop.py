@@ -14,7 +14,7 @@ from typing import Annotated, Protocol
 import torch
 from torch import Tensor
 
-from pipeline.core.allowed import Range
+from pipeline.core.allowed import Name, Range
 from pipeline.core.console import console
 from pipeline.core.errors import Stopped, UserError
 from pipeline.core.files import write_bytes
@@ -33,7 +33,7 @@ class ScheduleParams:
 
     steps: Steps  # N1, N2, N3 of Algorithm 1: at most
     plateau_patience_steps: Annotated[int, Range(least=0, most=10**9)]  # stop when no better for so long; 0: never
-    plateau_measure: str  # of `validate`, on people who are not trained on; less is better
+    plateau_measure: Name  # of `validate`, on people who are not trained on; less is better
     log_every_steps: Steps
     save_every_steps: Steps
     validate_every_steps: Steps  # measured, and shown on a sample sheet
