@@ -157,7 +157,7 @@ def _convert(hint: Any, value: Any, where: str, faults: list[str]) -> Any:
 def _is_plain(hint: Any, args: tuple[Any, ...], value: Any) -> bool:
     """Whether the value is a scalar of this type; a bool is no number, and a number is finite."""
     if get_origin(hint) is Literal:
-        return any(type(value) is type(arg) and value == arg for arg in args)
+        return any(isinstance(value, type(arg)) and value == arg for arg in args)
     if hint is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     return isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool))

@@ -8,6 +8,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from pipeline.core.errors import WorkFailed
 from pipeline.core.files import write_bytes
 from pipeline.core.params import ParamsError, params_path, read_yaml
 from pipeline.core.workspace import SHIPPED
@@ -69,9 +70,15 @@ def _alike(own: MutableMapping[str, Any], other: MutableMapping[str, Any], place
 
 
 def show() -> None:
-    """Check params.yaml and print its effective values."""
+    """Check params.yaml and the helper nets' values, and print params.yaml's. Raises WorkFailed with every fault."""
+    from pipeline.helpers import table
+
     values = read_yaml(params_path())
-    check(values)
+    try:
+        check(values)
+        table.check()
+    except ParamsError as error:
+        raise WorkFailed(str(error)) from error
     yaml = YAML()
     yaml.default_flow_style = None  # type: ignore[assignment]
     yaml.dump(values, sys.stdout)

@@ -13,7 +13,7 @@ Broken = Iterator[str]
 
 
 def sections() -> dict[str, Any]:
-    """Sections of params.yaml ("styles.xdog") with their dataclasses, lists of names ("styles.names") with their type."""
+    """Sections of params.yaml ("styles.xdog") with their dataclasses, lists of names ("styles.names") with a type."""
     from pipeline.evaluation import evaluate, report, sketch_statistics
     from pipeline.stages import canny, equalize, hed, pack, simplify
     from pipeline.stages.crop.settings import CropParams

@@ -1,12 +1,16 @@
 """Profiles and `cali-sketch params`: overlays, and everything that is wrong with params.yaml."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline.core.params import ParamsError, read_yaml
 from pipeline.core.workspace import SHIPPED
-from pipeline.experiments.profile import check, merge
+from pipeline.experiments.profile import merge, run
+from pipeline.experiments.sections import check
 
 
 def test_profile_merges_and_names_what_changed() -> None:
@@ -27,6 +31,71 @@ def test_every_profile_fits_the_params(profile: Path) -> None:
     check(values)
 
 
-def test_unknown_sections_are_refused() -> None:
-    with pytest.raises(ParamsError, match=r"unknown sections \['stiles'\]"):
-        check(read_yaml(SHIPPED / "params.yaml") | {"stiles": {}})
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "params.yaml").write_bytes((SHIPPED / "params.yaml").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def overlay(workspace: Path, text: str) -> str:
+    (workspace / "mine.yaml").write_text(text)
+    return "mine.yaml"
+
+
+def test_a_profile_is_written_with_the_comments_kept(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(overlay(workspace, "crop: {size: 64}\nsimplify: {method: 'own'}"))
+    assert capsys.readouterr().out == "crop.size: 128 -> 64\nsimplify.method: classical -> own\n"
+    text = (workspace / "params.yaml").read_text()
+    assert text.count("#") == (SHIPPED / "params.yaml").read_text().count("#")
+    assert read_yaml(workspace / "params.yaml")["crop"]["size"] == 64
+
+
+def test_another_kind_of_net_brings_its_own_options(workspace: Path) -> None:
+    unet = "{kind: unet_mru, width: 8, blocks: 1, dilation: 1, norm: pixel, spectral: false}"
+    run(overlay(workspace, f"train_scn: {{net: {{generator: {unet}}}}}"))
+    assert "up" not in read_yaml(workspace / "params.yaml")["train_scn"]["net"]["generator"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("crop: {size: 130}", r"crop\.size: 130; allowed: a whole number from 32 to 2,048, a multiple of 4"),
+        ("crop: 7", r"crop: 7; allowed: the keys photos"),
+        ("crop: {size: {a: 1}}", r"crop\.size: \{'a': 1\}; allowed: a whole number"),
+        ("crop: {splits: {folders: [a]}}", r"crop\.splits\.folders: \['a'\]; allowed: keys"),
+        ("crop: {sizes: 64}", r"crop\.sizes is not in params\.yaml; there are photos"),
+        ("stiles: {}", r"stiles is not in params\.yaml; there are demo"),
+        ("demo: {faces: 0}", r"demo\.faces: 0; allowed: at least pack\.min_train"),
+        ("train_scn: {net: {generator: {kind: unet_mru}}}", r"generator\.width: missing; allowed: a whole number"),
+        ("train_scn: {batch: .nan}", r"train_scn\.batch: nan; allowed: a whole number"),
+        ("- crop", "expected sections of keys, found list"),
+        ("{", "not YAML"),
+        ("", "expected sections of keys, found NoneType"),
+    ],
+)
+def test_a_wrong_profile_is_refused_and_nothing_written(workspace: Path, text: str, message: str) -> None:
+    before = (workspace / "params.yaml").read_bytes()
+    with pytest.raises(ParamsError, match=message):
+        run(overlay(workspace, text))
+    assert (workspace / "params.yaml").read_bytes() == before
+
+
+def test_an_unknown_profile_is_named_with_those_that_are_known(workspace: Path) -> None:
+    with pytest.raises(ParamsError, match=r"no profile 'papper'; there are best, cufs"):
+        run("papper")
+
+
+def test_params_end_with_exit_code_1_and_a_line_a_fault(workspace: Path) -> None:
+    path = workspace / "params.yaml"
+    path.write_text(path.read_text().replace("size: 128", "size: 130").replace("batch: 4", "batch: 0"))
+    command = [sys.executable, "-m", "pipeline", "params"]
+    done = subprocess.run(command, cwd=workspace, env=os.environ | {"PYTHONPATH": str(SHIPPED)}, capture_output=True)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert [line.split(b"; ")[0] for line in done.stderr.splitlines()] == [
+        b"error: crop.size: 130",
+        b"train_scn.batch: 0",
+        b"train_isn.batch: 0",
+        b"train_joint.batch: 0",
+    ]
