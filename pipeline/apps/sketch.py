@@ -1,69 +1,63 @@
 """Command sketch: any photo of a face -> aligned, drawn in a style, simplified. In one go."""
 
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.apps.generate import files_of, unique_names
+from pipeline.apps.pictures import work
 from pipeline.core import params
-from pipeline.core.console import console
-from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
-from pipeline.core.image_io import ImageError, import_photo, write_gray
-from pipeline.core.parallel import map_images
+from pipeline.core.image_io import Picture, import_picture, write_gray
+from pipeline.core.outcome import Refused, Task
+from pipeline.core.polarity import Photo
 from pipeline.stages.crop.align import align, crop_photo
 from pipeline.stages.crop.settings import CropParams, Unusable
 from pipeline.stages.simplify import SimplifyParams, redraw, svg_of
 from pipeline.styles import STYLES
 
 
-def run(photos: list[Path], out: Path, style: str, size: int, svg: bool, deform: bool, jobs: int) -> None:
-    """Write OUT/NAME-STYLE.png (and -deformed.png, .svg) for every photo; photos that cannot be used are named.
+@dataclass(frozen=True)
+class Drawer:
+    """How a photo becomes sketches, and which files are written."""
 
-    Raises UserError where no photo could be used.
-    """
+    crop: CropParams
+    simple: SimplifyParams
+    styles: Mapping[str, Any]  # name -> its params
+    svg: bool
+    deform: bool
+
+    def endings(self) -> list[str]:
+        """Of a photo's files."""
+        kinds = [".png", *(["-deformed.png"] if self.deform else []), *([".svg"] if self.svg else [])]
+        return [f"-{name}{kind}" for name in self.styles for kind in kinds]
+
+    def __call__(self, task: Task) -> tuple[list[Path], list[str]]:
+        """Draw one photo. Raises ImageError, Refused."""
+        picture = import_picture(task.path)
+        face = self._face(task.path, picture)
+        for name, style in self.styles.items():
+            drawing = redraw(STYLES[name].draw(face, style), name, task.name, self.simple)
+            write_gray(task.file(f"-{name}.png"), drawing.clean)
+            if self.deform:
+                write_gray(task.file(f"-{name}-deformed.png"), drawing.deformed)
+            if self.svg:
+                write_bytes(task.file(f"-{name}.svg"), svg_of(drawing, self.simple))
+        return [task.file(ending) for ending in self.endings()], list(picture.notes)
+
+    def _face(self, path: Path, picture: Picture) -> Photo:
+        photo = picture.on_white()
+        try:
+            return crop_photo(photo, align(path, photo, self.crop)[0], self.crop)
+        except Unusable as error:
+            raise Refused(f"{error.reason} {error.detail}".rstrip(), "give a photo of one upright face") from error
+
+
+def run(photos: Sequence[Path], out: Path, style: str, size: int, svg: bool, deform: bool, jobs: int) -> int:
+    """Write OUT/NAME-STYLE.png (and -deformed.png, .svg) for every photo; returns the exit code."""
     names = list(STYLES) if style == "all" else [style]
-    if style != "all" and style not in STYLES:
-        raise UserError(f"--style {style}: there are {', '.join(STYLES)} and all")
-    crop = replace(params.load(CropParams, "crop"), size=size, detector="haar")
-    simple = params.load(SimplifyParams, "simplify")
-    styles: dict[str, Any] = {name: params.load(STYLES[name]().params, f"styles.{name}") for name in names}
-    files = files_of(photos)
-    tasks = list(zip(files, unique_names(files), strict=True))
-    failures = [
-        f for f in map_images(partial(_one, crop, simple, styles, svg, deform, out), tasks, jobs, "sketch") if f
-    ]
-    for failure in failures:
-        console.print(failure)
-    if len(failures) == len(files):
-        raise UserError(f"sketch: none of {len(files)} photos could be used: {failures[0]}")
-    console.print(f"sketch: {(len(files) - len(failures)) * len(names)} sketches in {out}")
-
-
-def _one(
-    crop: CropParams,
-    simple: SimplifyParams,
-    styles: dict[str, Any],
-    svg: bool,
-    deform: bool,
-    out: Path,
-    task: tuple[Path, str],
-) -> str | None:
-    """Draw one photo; returns why not, if not."""
-    file, stem = task
-    try:
-        photo = import_photo(file)
-        face = crop_photo(photo, align(file, photo, crop)[0], crop)
-    except ImageError as error:
-        return str(error)
-    except Unusable as error:
-        return f"{file}: {error.reason} {error.detail}".rstrip()
-    for name, style in styles.items():
-        drawing = redraw(STYLES[name]().draw(face, style), name, stem, simple)
-        write_gray(out / f"{stem}-{name}.png", drawing.clean)
-        if deform:
-            write_gray(out / f"{stem}-{name}-deformed.png", drawing.deformed)
-        if svg:
-            write_bytes(out / f"{stem}-{name}.svg", svg_of(drawing, simple))
-    return None
+    styles: dict[str, Any] = {name: params.load(STYLES[name].params, f"styles.{name}") for name in names}
+    crop = replace(params.load(CropParams, "crop"), size=size)
+    drawer = Drawer(crop, params.load(SimplifyParams, "simplify"), styles, svg, deform)
+    settings = {"styles": names, "size": size, "detector": crop.detector}
+    return work("sketch", photos, out, drawer.endings(), drawer, jobs, settings)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.blocks import without_parametrizations
+from pipeline.core.devices import pick_device
 from pipeline.core.layout import Layout
 from pipeline.core.params import build
 from pipeline.core.polarity import Photo, strokes_of, unit
@@ -119,7 +120,3 @@ def generator_params(about: Mapping[str, Any], name: str) -> Any:
     kind = params_of(GENERATORS)[values["kind"]]
     known = {field.name for field in fields(kind)}  # older files name options that their kind never used
     return build(kind, {key: value for key, value in values.items() if key in known}, f"{name} weights header")
-
-
-def pick_device(name: str) -> torch.device:
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)

@@ -170,7 +170,7 @@ class _Folder:
 
     def _enters(self, folder: Path) -> bool:
         real = os.path.realpath(folder)
-        own = folder != self.root and (real == self.results or _holds_results(folder / SUMMARY))
+        own = folder != self.root and (real == self.results or holds_results(folder))
         if own or real in self.seen:
             self.left_out.append(LeftOut(folder, OWN if own else TWICE))
             return False
@@ -186,8 +186,9 @@ class _Folder:
             return ()
 
 
-def _holds_results(summary: Path) -> bool:
+def holds_results(folder: Path) -> bool:
+    """Whether a command of this program wrote its summary into a folder."""
     try:
-        return b'"made_by": "cali-sketch"' in summary.read_bytes()[:200]
+        return b'"made_by": "cali-sketch"' in (folder / SUMMARY).read_bytes()[:200]
     except OSError:
         return False
