@@ -337,11 +337,31 @@ def experiments(
 
 
 @app.command()
-def tables(split: Annotated[str, typer.Option(help="Measured on.")] = "test") -> None:
+def tables(
+    split: Annotated[str, typer.Option(help="Measured on; test is for the tables of the paper alone.")] = "val",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Of recorded runs: into README.md and docs/.")] = False,
+) -> None:
     """The paper's tables with ours beside them, from the experiments that have finished."""
-    from pipeline.experiments import ablations
+    from pipeline.experiments import ablations, recorded
 
-    ablations.tables(split)
+    if markdown:
+        recorded.refresh(Path())
+    else:
+        ablations.tables(split)
+
+
+@app.command()
+def record(
+    name: Annotated[str, typer.Argument(help="Of the run; its file is docs/results/NAME.json.")],
+    command: Annotated[str, typer.Option(help="What gives these figures, from a clean clone.")] = "dvc repro",
+    family: Annotated[str, typer.Option(help="Of experiments: their table instead of data/evaluation.")] = "",
+    note: Annotated[str, typer.Option(help="What a reader has to know, such as what looked at test.")] = "",
+    data: Data = DATA,
+) -> None:
+    """Keep what was measured, with commit, command, params and machine: docs/results/NAME.json."""
+    from pipeline.experiments import recorded
+
+    recorded.record(name, command, family, note, data)
 
 
 @app.command()

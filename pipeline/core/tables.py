@@ -18,9 +18,7 @@ def print_table(
     """
     for number, part in enumerate(parts(columns, rows, keys, width)):
         table = _table(columns, rows, part, title if number == 0 else None)
-        console = Console(markup=False, emoji=False, highlight=False)
-        console.width = max(width, _width(table))
-        console.print(table)
+        _console(max(width, _width(table))).print(table)
 
 
 def parts(columns: Sequence[str], rows: Sequence[Sequence[str]], keys: int, width: int) -> Iterator[list[int]]:
@@ -48,9 +46,12 @@ def _table(
 
 
 def _width(table: Table) -> int:
-    plain = Table(title=None)
-    plain.columns, plain.rows = table.columns, table.rows
-    return Console(width=MAX_WIDTH).measure(plain).maximum
+    return _console(MAX_WIDTH).measure(table).maximum
+
+
+def _console(width: int) -> Console:
+    """Cells are text, never markup."""
+    return Console(width=width, markup=False, emoji=False, highlight=False)
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]], keys: int = 1) -> str:

@@ -16,11 +16,11 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.apps.system import pick_device
 from pipeline.core.allowed import FilePath, Items, Name, OneOf, Range, Share
 from pipeline.core.console import console
 from pipeline.core.contact_sheet import contact_sheet
 from pipeline.core.dataset import ARTIST, Split, read_split, splits
+from pipeline.core.devices import pick_device
 from pipeline.core.errors import UserError
 from pipeline.core.files import new_folder
 from pipeline.core.image_io import write_photo

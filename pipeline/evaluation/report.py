@@ -16,11 +16,11 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from numpy.typing import NDArray
 
-from pipeline.apps.system import pick_device
 from pipeline.core.allowed import Range
 from pipeline.core.console import console
 from pipeline.core.contact_sheet import contact_sheet
 from pipeline.core.dataset import Split, read_split, splits
+from pipeline.core.devices import pick_device
 from pipeline.core.files import new_folder, write_bytes
 from pipeline.core.image_io import read_gray, read_photo, write_photo
 from pipeline.core.layout import Layout, made_with
@@ -28,7 +28,7 @@ from pipeline.core.manifest import read_faces, read_photographed, read_rejected
 from pipeline.core.params import params_path
 from pipeline.core.polarity import sketch_of
 from pipeline.core.tables import print_table
-from pipeline.evaluation import results
+from pipeline.evaluation import figures, results
 from pipeline.evaluation.systems import Drawings, System, drawings, row
 
 matplotlib.use("Agg")
@@ -136,48 +136,17 @@ def detail_rows(layout: Layout, system: str) -> tuple[list[str], list[list[str]]
     """Heads and rows of all that was measured of a system: split, kind of drawing, style, then every score."""
     found = [
         ([split, kind, style], scores)
-        for split in results.splits(layout, system)
-        for kind, styles in results.read(layout, system, split).items()
+        for split in figures.splits(layout, system)
+        for kind, styles in figures.read(layout, system, split).items()
         for style, scores in styles.items()
     ]
     names = [name for name in dict.fromkeys(key for _, scores in found for key in scores) if _known(name, found)]
-    rows = [[*keys, *(number(scores.get(name)) for name in names)] for keys, scores in found]
+    rows = [[*keys, *(figures.number(scores.get(name)) for name in names)] for keys, scores in found]
     return ["split", "drawings", "style", *names], rows
 
 
 def _known(name: str, found: Sequence[tuple[list[str], Mapping[str, Any]]]) -> bool:
     return any(scores.get(name) is not None for _, scores in found)
-
-
-def headline_rows(layout: Layout, split: str) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of one split: a system a row, means over styles; only what was computed for one of them."""
-    found = {
-        system: flat(results.read(layout, system, split, "metrics"))
-        for system in results.systems(layout)
-        if split in results.splits(layout, system)
-    }
-    names = list(dict.fromkeys(key for metrics in found.values() for key in metrics))
-    rows = [[system, *(number(metrics.get(name)) for name in names)] for system, metrics in found.items()]
-    return ["system", *(name.replace(".", "\n") for name in names)], rows
-
-
-def flat(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """{"psnr": 1, "simplified": {"psnr": 2}} -> {"psnr": 1, "simplified.psnr": 2}; each N once."""
-    found: dict[str, float] = {}
-    for name, value in metrics.items():
-        inner = {f"{name}.{key}": v for key, v in value.items() if key != "n"} if isinstance(value, Mapping) else None
-        found |= inner if inner is not None else {name: value}
-    return found
-
-
-def measured_splits(layout: Layout) -> list[str]:
-    """Of all systems: val, then test, then the others."""
-    return list(dict.fromkeys(s for system in results.systems(layout) for s in results.splits(layout, system)))
-
-
-def number(value: float | None) -> str:
-    """Four digits; a dash where not computed."""
-    return "–" if value is None else str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
 def statistics(layout: Layout) -> list[tuple[str, str]]:
@@ -217,7 +186,7 @@ def page(values: dict[str, Any]) -> str:
 def sections(layout: Layout) -> list[dict[str, Any]]:
     """Of each system: its name, its table, its sheets of val."""
     found = []
-    for system in results.systems(layout):
+    for system in figures.systems(layout):
         heads, rows = detail_rows(layout, system)
         sheets = sorted((results.folder(layout, system, VAL) / "sheets").glob("*.png"))
         pictures = [(path.stem, embed(path.read_bytes())) for path in sheets]
@@ -237,9 +206,9 @@ def run(params: ReportParams, first: str, data: Path) -> None:
             write_photo(out / f"{_slug(name)}.png", sheet)
         values = {
             "pictures": [(name, embed((out / f"{_slug(name)}.png").read_bytes())) for name in sheets],
-            "headlines": [(name, *headline_rows(layout, name)) for name in measured_splits(layout)],
+            "headlines": [(name, *figures.headline_table(layout, name)) for name in figures.measured_splits(layout)],
             "systems": sections(layout),
-            "not_computed": results.not_computed(layout),
+            "not_computed": figures.not_computed(layout),
             "table_1": PAPER_TABLE_1,
             "table_2": PAPER_TABLE_2,
             "curves": trained(layout),
@@ -261,14 +230,14 @@ def _slug(name: str) -> str:
 def summary(data: Path, everything: bool) -> None:
     """Print a table for each split, a row a system; with `everything` every score of every style, too."""
     layout = Layout(data)
-    for name in measured_splits(layout):
-        heads, rows = headline_rows(layout, name)
+    for name in figures.measured_splits(layout):
+        heads, rows = figures.headline_table(layout, name)
         print_table(heads, rows, f"{name}: means over styles")
     if everything:
-        for system in results.systems(layout):
+        for system in figures.systems(layout):
             heads, rows = detail_rows(layout, system)
             print_table(heads, rows, system, keys=3)
-    for what, why in results.not_computed(layout).items():
+    for what, why in figures.not_computed(layout).items():
         print(f"not computed: {what}: {why}")
     if (layout.report / "index.html").exists():
         print(f"report: {(layout.report / 'index.html').resolve()}")

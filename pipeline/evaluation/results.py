@@ -1,4 +1,4 @@
-"""What `evaluate` writes for each system, and how the others read it.
+"""What `evaluate` writes for each system, and where.
 
 data/evaluation/SYSTEM/SPLIT/
   metrics.json       a dozen numbers: means over styles; DVC compares experiments by that of val
@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
 from pipeline.core.layout import Layout
 
@@ -60,36 +59,3 @@ def folder(layout: Layout, system: str, split: str) -> Path:
 def write(to: Path, details: Details, missing: Mapping[str, str]) -> None:
     for name, value in (("metrics", headline(details)), ("details", details), ("not_computed", missing)):
         write_bytes(to / f"{name}.json", json.dumps(value, indent=1).encode())
-
-
-def systems(layout: Layout) -> list[str]:
-    """Those that were measured. Raises UserError where none was."""
-    found = sorted({path.parents[1].name for path in layout.evaluation.glob("*/*/details.json")})
-    if not found:
-        raise UserError(f"{layout.evaluation}: nothing measured yet; run: dvc repro evaluate")
-    return found
-
-
-def splits(layout: Layout, system: str) -> list[str]:
-    """Those it was measured on: val first, then test, then the others."""
-    names = sorted(path.parent.name for path in (layout.evaluation / system).glob("*/details.json"))
-    return sorted(names, key=lambda name: ({"val": 0, "test": 1}.get(name, 2), name))
-
-
-def read(layout: Layout, system: str, split: str, name: str = "details") -> dict[str, Any]:
-    """details.json, or another of the files. Raises UserError where it is missing."""
-    path = folder(layout, system, split) / f"{name}.json"
-    if not path.exists():
-        raise UserError(f"{path}: missing; run: dvc repro evaluate@{system}")
-    read: dict[str, Any] = json.loads(path.read_text())
-    return read
-
-
-def not_computed(layout: Layout) -> dict[str, str]:
-    """Of all systems and splits: scores -> why."""
-    return {
-        what: why
-        for system in systems(layout)
-        for split in splits(layout, system)
-        for what, why in read(layout, system, split, "not_computed").items()
-    }

@@ -5,18 +5,20 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import UserError
-from pipeline.core.params import read_yaml
+from pipeline.core.params import params_path, read_yaml
 from pipeline.core.tables import print_table
+from pipeline.evaluation import results
 from pipeline.experiments.profile import profile_path
 
-Changes = dict[str, Any]  # key of params.yaml -> value
+Changes = dict[str, Any]  # key of params.yaml -> value, or GONE
 Rows = Mapping[str, Changes]  # variant -> what it changes
+Details = Mapping[str, Mapping[str, results.Details]]  # split -> system -> its details.json
 
 QUEUED = ("dvc", "exp", "run", "--queue", "--name")
 NO_GIT = (
@@ -25,7 +27,8 @@ NO_GIT = (
 )
 SEEDS = ("train_scn.seed", "train_isn.seed", "train_joint.seed")
 DIFFAUGMENT = ["color", "translation", "cutout"]
-SOURCES = ("xdog", "fdog", "photocopy", "photosketch")
+GONE = object()  # a key that the variant does not have
+VAL = "val"
 
 
 def both(key: str, value: Any) -> Changes:
@@ -40,6 +43,12 @@ def everywhere(key: str, value: Any) -> Changes:
 def drawn(key: str, value: Any) -> Changes:
     """Of the stages that learn from sketches."""
     return {f"{stage}.{key}": value for stage in ("train_scn", "train_joint")}
+
+
+def unet_mru(stage: str) -> Changes:
+    """Improved-2's generator, which has no choice of how it enlarges and pads."""
+    generator = f"{stage}.net.generator"
+    return {f"{generator}.kind": "unet_mru", f"{generator}.up": GONE, f"{generator}.padding": GONE}
 
 
 def of_profile(name: str) -> Changes:
@@ -57,10 +66,12 @@ def _leaves(node: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
 
 @dataclass(frozen=True)
 class Column:
-    """A number of data/evaluation/metrics.json."""
+    """A number of details.json, over all styles."""
 
     head: str
-    path: tuple[str, ...]  # below a split
+    system: str
+    kind: str  # of drawing
+    score: str
 
 
 @dataclass(frozen=True)
@@ -70,56 +81,64 @@ class Family:
     title: str
     rows: Rows
     columns: tuple[Column, ...]
-    paper: Mapping[str, tuple[float, ...]]  # variant -> its figures, as many as columns, or none
+    paper: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # variant -> its figures, first columns first
+
+    @property
+    def opens_test(self) -> bool:
+        """Only where the paper's figures, which are of test people, stand beside."""
+        return bool(self.paper)
 
 
-def quality(kind: Literal["simplified", "deformed"], *metrics: str) -> tuple[Column, ...]:
-    """Of the photos that the system makes of such drawings, mean over the styles."""
-    system, suffix = {"simplified": ("joint_simplified", ""), "deformed": ("joint", ", deformed")}[kind]
-    return tuple(Column(f"{metric.upper()}{suffix}", (system, "all", metric)) for metric in metrics)
+def quality(kind: str, *scores: str) -> tuple[Column, ...]:
+    """Of the photos that the system makes of such drawings."""
+    suffix = {"simplified": "", "deformed": ", deformed"}[kind]
+    return tuple(Column(f"{score.removesuffix('_near').upper()}{suffix}", "joint", kind, score) for score in scores)
 
 
-FAMILIES = {
-    "table2": Family(
-        "Table 2: what the SCN learns to draw; R of the SCN as trained alone",
-        {
-            "detail-only": {"train_scn.loss.targets": ["canny"]},
-            "contour-only": {"train_scn.loss.targets": ["hed"]},
-            "both": {"train_scn.loss.targets": ["product"]},
-            "both-literal": {"train_scn.loss.targets": ["hed", "canny"]},
-        },
-        tuple(
-            Column(head, ("apart_simplified", "all", key))
-            for head, key in (
-                ("precision", "precision"),
-                ("recall", "recall"),
-                ("precision, 2 px", "precision_2px"),
-                ("recall, 2 px", "recall_2px"),
-            )
-        ),
-        {
-            "detail-only": (0.1559, 0.1475),
-            "contour-only": (0.1713, 0.1564),
-            "both": (0.9962, 0.4772),
-        },
+TABLE_2 = Family(
+    "Table 2: what the SCN learns to draw; R of the SCN as trained alone",
+    {
+        "detail-only": {"train_scn.loss.targets": ["canny"]},
+        "contour-only": {"train_scn.loss.targets": ["hed"]},
+        "both": {"train_scn.loss.targets": ["product"]},
+        "both-literal": {"train_scn.loss.targets": ["hed", "canny"]},
+    },
+    tuple(
+        Column(head, "apart", "simplified", score)
+        for head, score in (
+            ("precision", "precision"),
+            ("recall", "recall"),
+            ("precision, near", "precision_near"),
+            ("recall, near", "recall_near"),
+        )
     ),
-    "table3": Family(
-        "Table 3: generators",
-        {
-            "original": {},
-            "improved-1": both("net.generator.blocks", 16),
-            "improved-2": both("net.generator.kind", "unet_mru"),
-            "improved-2-scn": {"train_scn.net.generator.kind": "unet_mru"},
-            "improved-2-isn": {"train_isn.net.generator.kind": "unet_mru"},
-        },
-        quality("simplified", "psnr", "ssim", "fid", "identity_rank1", "ssim_51"),
-        {
-            "original": (20.25, 0.8006, 58.43),
-            "improved-1": (20.34, 0.8092, 57.09),
-            "improved-2": (21.09, 0.8137, 55.12),
-        },
-    ),
-    "ablations": Family(
+    {
+        "detail-only": (0.1559, 0.1475),
+        "contour-only": (0.1713, 0.1564),
+        "both": (0.9962, 0.4772),
+    },
+)
+TABLE_3 = Family(
+    "Table 3: generators",
+    {
+        "original": {},
+        "improved-1": both("net.generator.blocks", 16),
+        "improved-2": unet_mru("train_scn") | unet_mru("train_isn"),
+        "improved-2-scn": unet_mru("train_scn"),
+        "improved-2-isn": unet_mru("train_isn"),
+    },
+    quality("simplified", "psnr", "ssim", "fid", "identity_rank1", "ssim_51"),
+    {
+        "original": (20.25, 0.8006, 58.43),
+        "improved-1": (20.34, 0.8092, 57.09),
+        "improved-2": (21.09, 0.8137, 55.12),
+    },
+)
+
+
+def ablations(styles: Sequence[str]) -> Family:
+    """One change each; `styles` are those of params.yaml."""
+    return Family(
         "Beyond the paper: one change each",
         {
             "as-it-is": {},
@@ -132,8 +151,8 @@ FAMILIES = {
             "turned-and-zoomed": everywhere("augment.angle_deg", 6) | everywhere("augment.zoom", 0.06),
             "simplified": drawn("drawn", ["simplified"]),
             "simplified-and-deformed": drawn("drawn", ["simplified", "deformed"]),
-            **{f"{name}-alone": drawn("styles", [name]) for name in SOURCES},
-            "with-people": drawn("styles", [*SOURCES, "artist"]),
+            **{f"{name}-alone": drawn("styles", [name]) for name in styles},
+            "with-people": drawn("drawn", ["deformed", "people"]),
             "plain-lines": of_profile("plain-lines"),
             "no-pressure": {"simplify.pressure_px": 0, "styles.photosketch.pressure_px": 0},
             "exposures": {"crop.exposures.copies": 5},
@@ -144,16 +163,20 @@ FAMILIES = {
             "hard-product": {"pack.product_spread_px": 0},
         },
         quality("simplified", "psnr", "ssim")
-        + quality("deformed", "psnr", "ssim", "precision_2px", "recall_2px", "identity_rank1"),
-        {},
-    ),
-}
+        + quality("deformed", "psnr", "ssim", "precision_near", "recall_near", "identity_rank1"),
+    )
+
+
+def families() -> dict[str, Family]:
+    """Name -> family, with the styles that params.yaml names."""
+    return {"table2": TABLE_2, "table3": TABLE_3, "ablations": ablations(read_yaml(params_path())["styles"]["names"])}
 
 
 def family(name: str) -> Family:
-    if name not in FAMILIES:
-        raise UserError(f"experiments: no family '{name}'; there are {', '.join(FAMILIES)}")
-    return FAMILIES[name]
+    known = families()
+    if name not in known:
+        raise UserError(f"experiments: no family '{name}'; there are {', '.join(known)}")
+    return known[name]
 
 
 def name_of(family_name: str, variant: str, seed: int) -> str:
@@ -163,21 +186,25 @@ def name_of(family_name: str, variant: str, seed: int) -> str:
 
 def commands(family_name: str, variants: Sequence[str], seeds: int) -> list[list[str]]:
     """`dvc exp run --queue` of every variant and seed. Raises UserError for a name that is none."""
-    chosen = family(family_name).rows
-    unknown = [variant for variant in variants if variant not in chosen]
+    of = family(family_name)
+    unknown = [variant for variant in variants if variant not in of.rows]
     if unknown:
-        raise UserError(f"experiments {family_name}: no variant {unknown}; there are {', '.join(chosen)}")
+        raise UserError(f"experiments {family_name}: no variant {unknown}; there are {', '.join(of.rows)}")
     return [
-        [*QUEUED, name_of(family_name, variant, seed), *settings(chosen[variant], seed)]
+        [*QUEUED, name_of(family_name, variant, seed), *settings(of, variant, seed)]
         for seed in range(seeds)
-        for variant in variants or chosen
+        for variant in variants or of.rows
     ]
 
 
-def settings(changes: Changes, seed: int) -> list[str]:
-    """-S KEY=VALUE for each change, as DVC reads them."""
-    given = changes | dict.fromkeys(SEEDS, seed)
-    return [part for key, value in given.items() for part in ("-S", f"{key}={json.dumps(value)}")]
+def settings(of: Family, variant: str, seed: int) -> list[str]:
+    """-S KEY=VALUE for each change, and ~KEY for a key that goes, as DVC reads them. Test stays shut where it can."""
+    given = of.rows[variant] | dict.fromkeys(SEEDS, seed) | ({} if of.opens_test else {"evaluate.splits": [VAL]})
+    return [
+        part
+        for key, value in given.items()
+        for part in ("-S", f"~{key}" if value is GONE else f"{key}={json.dumps(value)}")
+    ]
 
 
 def queue(family_name: str, variants: Sequence[str], seeds: int, dry_run: bool) -> None:
@@ -198,7 +225,7 @@ def shown_experiments() -> list[Mapping[str, Any]]:
 
 def state_of(experiment: Mapping[str, Any]) -> str:
     """Queued, running, failed or success; one that came by `dvc exp pull` has none and is done."""
-    return (experiment.get("executor") or {}).get("state", "success")
+    return str((experiment.get("executor") or {}).get("state", "success"))
 
 
 def taken(shown: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -216,60 +243,81 @@ def dvc(arguments: Sequence[str]) -> str:
     return done.stdout
 
 
-def recorded(shown: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Name of each finished experiment -> its metrics by split, from `dvc exp show --json`.
+def finished(shown: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Name of each finished experiment -> its commit.
 
-    One that failed or still runs is shown there with the metrics of the commit it started from.
+    One that failed or still runs is shown with the commit it started from.
     """
+    return {e["name"]: e["revs"][0]["rev"] for e in shown if e.get("name") and state_of(e) == "success"}
+
+
+def measured(commit: str, systems: Sequence[str], split: str) -> dict[str, results.Details]:
+    """System -> what an experiment measured of it on a split, out of DVC's cache; nothing where it did not."""
+    import dvc.api  # heavy, and on the machines that only train there is none
+    from dvc.exceptions import DvcException
+
     found = {}
-    for experiment in shown:
-        data = experiment["revs"][0].get("data") or {}
-        metrics = [file.get("data") for file in (data.get("metrics") or {}).values()]
-        if experiment.get("name") and state_of(experiment) == "success" and metrics and metrics[0]:
-            found[experiment["name"]] = metrics[0]
+    for system in systems:
+        try:
+            text = dvc.api.read(f"data/evaluation/{system}/{split}/details.json", rev=commit)
+        except (DvcException, OSError):
+            continue
+        found[system] = json.loads(text)
     return found
 
 
 def tables(split: str) -> None:
     """Print every family that has finished experiments: mean ± standard deviation over seeds, and the paper's."""
-    results = recorded(shown_experiments())
-    shown = [name for name in FAMILIES if any(key.startswith(f"{name}-") for key in results)]
-    for name in shown:
-        heads, rows = table(name, results, split)
-        print_table(heads, rows, f"{FAMILIES[name].title} ({split})")
+    done, shown = finished(shown_experiments()), 0
+    for name, of in families().items():
+        heads, rows = table(name, of, runs_of(name, of, done, split))
+        if rows:
+            print_table(heads, rows, f"{of.title} ({split})")
+            shown += 1
     if not shown:
-        raise UserError("tables: no finished experiments; queue a family: cali-sketch experiments table2")
+        raise UserError(f"tables: no finished experiments on {split}; queue a family: cali-sketch experiments table2")
 
 
-def table(name: str, results: Mapping[str, Any], split: str) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of one family."""
-    of = FAMILIES[name]
-    heads = ["variant", "seeds", *(c.head for c in of.columns), *(f"paper's {c.head}" for c in paper_columns(of))]
+def runs_of(name: str, of: Family, done: Mapping[str, str], split: str) -> dict[str, list[dict[str, results.Details]]]:
+    """Variant -> its finished runs, what each measured by system. Nothing of test where the family leaves it shut."""
+    if split != VAL and not of.opens_test:
+        return {}
+    systems = list(dict.fromkeys(column.system for column in of.columns))
+    commits = {v: [c for key, c in done.items() if _is_run(key, name_of(name, v, 0)[:-1])] for v in of.rows}
+    return {variant: [measured(commit, systems, split) for commit in found] for variant, found in commits.items()}
+
+
+def table(
+    name: str, of: Family, runs: Mapping[str, Sequence[Mapping[str, results.Details]]]
+) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of one family: variants that measured something, with N faces and the number of seeds."""
+    paper = of.columns[: max(map(len, of.paper.values()), default=0)]
+    heads = ["variant", "seeds", "n", *(c.head for c in of.columns), *(f"paper's {c.head}" for c in paper)]
     rows = []
     for variant in of.rows:
-        prefix = name_of(name, variant, 0)[:-1]
-        runs = [metrics[split] for key, metrics in results.items() if _seed(key, prefix) and split in metrics]
-        if runs:
-            cells = [spread([_at(run, column.path) for run in runs]) for column in of.columns]
+        known = [run for run in runs.get(variant, ()) if run]
+        if known:
+            cells = [spread([value_of(run, column) for run in known]) for column in of.columns]
             theirs = of.paper.get(variant, ())
-            beside = [f"{theirs[i]:g}" if i < len(theirs) else "" for i in range(len(paper_columns(of)))]
-            rows.append([variant, str(len(runs)), *cells, *beside])
+            beside = [f"{theirs[i]:g}" if i < len(theirs) else "" for i in range(len(paper))]
+            rows.append([variant, str(len(known)), faces(known[0]), *cells, *beside])
     return heads, rows
 
 
-def paper_columns(of: Family) -> tuple[Column, ...]:
-    return of.columns[: max(map(len, of.paper.values()), default=0)]
+def faces(run: Mapping[str, results.Details]) -> str:
+    """N of a run."""
+    styles = next(iter(next(iter(run.values())).values()))
+    return str(styles[results.MEAN]["n"])
 
 
-def _seed(key: str, prefix: str) -> bool:
+def _is_run(key: str, prefix: str) -> bool:
     return key.startswith(prefix) and key.removeprefix(prefix).isdigit()
 
 
-def _at(metrics: Mapping[str, Any], path: Sequence[str]) -> float | None:
-    node: Any = metrics
-    for key in path:
-        node = (node or {}).get(key)
-    return node
+def value_of(run: Mapping[str, results.Details], column: Column) -> float | None:
+    """None where it was not computed."""
+    styles = run.get(column.system, {}).get(column.kind)
+    return None if styles is None else results.best_of(styles, column.score)
 
 
 def spread(values: Sequence[float | None]) -> str:

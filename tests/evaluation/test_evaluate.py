@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
-from pipeline.evaluation import evaluate, feature_sets, results, systems
+from pipeline.evaluation import evaluate, feature_sets, figures, systems
 from pipeline.evaluation.metrics import features
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -136,15 +136,15 @@ def test_best_is_best_and_worst_is_worst_and_only_val_is_shown(data: Path, monke
 def test_one_split_alone_and_unknown_names(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(monkeypatch, truth=known(truth))
     evaluate.run(PARAMS, ("truth",), ("val",), data, "cpu", 1)
-    assert results.splits(Layout(data), "truth") == ["val"]
+    assert figures.splits(Layout(data), "truth") == ["val"]
     evaluate.run(replace(PARAMS, systems={"truth": "."}, splits=("test", "val")), (), (), data, "cpu", 1)
-    assert results.splits(Layout(data), "truth") == ["val", "test"]
+    assert figures.splits(Layout(data), "truth") == ["val", "test"]
     with pytest.raises(UserError, match="no system 'truht'; there are joint, apart, isn_true, isn_raw, truth"):
         evaluate.run(PARAMS, ("truht",), (), data, "cpu", 1)
     for split in ("tset", "train"):
         with pytest.raises(UserError, match=rf"no split {split} to measure; there are \['ar', 'test', 'val'\]"):
             evaluate.run(PARAMS, ("truth",), (split,), data, "cpu", 1)
-    assert results.splits(Layout(data), "truth") == ["val", "test"], "what was there is still there"
+    assert figures.splits(Layout(data), "truth") == ["val", "test"], "what was there is still there"
 
 
 def test_the_number_of_processes_does_not_matter(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

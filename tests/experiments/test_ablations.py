@@ -7,28 +7,81 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.core.errors import UserError
+from pipeline.core.params import ParamsError
 from pipeline.experiments import ablations
-from pipeline.experiments.ablations import FAMILIES, commands, name_of, recorded, spread, table, taken
+from pipeline.experiments.ablations import GONE, commands, families, finished, name_of, runs_of, spread, table, taken
+from pipeline.experiments.sections import check
 
-PARAMS = YAML(typ="safe").load((Path(__file__).parents[2] / "params.yaml").read_text())
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_every_change_is_a_key_of_params(name: str) -> None:
-    for changes in FAMILIES[name].rows.values():
-        for key, value in changes.items():
-            node = PARAMS
-            for part in key.split("."):
-                assert part in node, key
-                node = node[part]
-            assert isinstance(node, (list, str) if isinstance(value, (list, str)) else (int, float)), key
+ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+def params() -> dict:
+    return YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def applied(changes: dict) -> dict:
+    """params.yaml as an experiment has it. KeyError for a key that is not there."""
+    changed = params()
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        node = changed
+        for part in path:
+            node = node[part]
+        if value is GONE:
+            del node[last]
+        else:
+            assert last in node, key
+            node[last] = value
+    return changed
+
+
+@pytest.mark.parametrize("name", families())
+def test_every_variant_is_allowed_params(name: str) -> None:
+    """No misspelt key, and no option that a kind does not have."""
+    for variant, changes in families()[name].rows.items():
+        changed = applied(changes)
+        if variant == "with-people":
+            changed["crop"]["sketches"] = ["photos", "sketches"]
+        check(changed)
+
+
+def test_a_generator_keeps_no_option_that_it_does_not_use() -> None:
+    changed = params()
+    changed["train_scn"]["net"]["generator"]["kind"] = "unet_mru"
+    with pytest.raises(ParamsError, match=r"train_scn\.net\.generator\.up"):
+        check(changed)
+    (command,) = commands("table3", ["improved-2-scn"], 1)
+    assert {"~train_scn.net.generator.up", "~train_scn.net.generator.padding"} < set(command)
+    assert 'train_scn.net.generator.kind="unet_mru"' in command
+
+
+@pytest.mark.parametrize("name", families())
 def test_variants_differ_and_the_papers_figures_have_a_row(name: str) -> None:
-    rows = [repr(changes) for changes in FAMILIES[name].rows.values()]
+    of = families()[name]
+    rows = [repr(sorted(changes.items(), key=str)) for changes in of.rows.values()]
     assert len(set(rows)) == len(rows)
-    assert set(FAMILIES[name].paper) <= set(FAMILIES[name].rows)
+    assert set(of.paper) <= set(of.rows)
+
+
+def test_each_style_that_params_name_has_a_row_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("names: [xdog, fdog, photocopy, photosketch]", "names: [mine]"))
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "plain-lines.yaml").write_text("{}")
+    assert [row for row in families()["ablations"].rows if row.endswith("-alone")] == ["mine-alone"]
+
+
+def test_test_stays_shut_where_no_figure_of_the_paper_stands_beside() -> None:
+    for name, shut in (("table2", False), ("table3", False), ("ablations", True)):
+        assert ('evaluate.splits=["val"]' in commands(name, [], 1)[0]) == shut
+    done = {"ablations-hinge-s0": "abc"}
+    assert runs_of("ablations", families()["ablations"], done, "test") == {}
 
 
 def test_commands_queue_each_variant_with_each_seed() -> None:
@@ -48,14 +101,12 @@ def test_unknown_names_are_told() -> None:
         commands("table3", ["nope"], 1)
 
 
-def experiment(name: str, psnr: float | None, state: str = "success") -> dict:
-    metrics = {"test": {"joint_simplified": {"all": {"psnr": psnr, "ssim": 0.5}}}}
-    data = {"metrics": {"data/evaluation/metrics.json": {"data": metrics if psnr else None}}}
-    return {"name": name, "revs": [{"data": data}], "executor": {"state": state}}
+def experiment(name: str, commit: str, state: str = "success") -> dict:
+    return {"name": name, "revs": [{"rev": commit}], "executor": {"state": state}}
 
 
 def test_a_family_is_completed_by_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = [experiment("table2-both-s0", 20.0), experiment("table2-both-s1", None, "failed")]
+    there = [experiment("table2-both-s0", "a"), experiment("table2-both-s1", "b", "failed")]
     shown, queued = json.dumps([{"experiments": None}, {"experiments": there}]), []
 
     def dvc(arguments: list[str]) -> str:
@@ -70,27 +121,43 @@ def test_a_family_is_completed_by_the_same_command(monkeypatch: pytest.MonkeyPat
     assert queued == ["table2-both-s1", "table2-both-s2"]
 
 
-def test_tables_take_the_mean_over_seeds_of_what_finished() -> None:
+def details(psnr: float, **scores: float) -> dict:
+    """Of the system joint, simplified; the mean and the pooled are no style's own."""
+    style = {"n": 7, "psnr": 1.0, "ssim": 0.1, "fid": 1.0}
+    mean, pooled = {"n": 7, "psnr": psnr, "ssim": 0.5, "fid": 2.0}, {"n": 14, **scores}
+    return {"deformed": {"mean": style}, "simplified": {"xdog": style, "mean": mean, "pooled": pooled}}
+
+
+def test_tables_take_the_mean_over_seeds_of_what_finished(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = [
-        experiment("table3-original-s0", 20.0),
-        experiment("table3-original-s1", 22.0),
-        experiment("table3-improved-2-s0", 21.0),
-        experiment("table3-improved-2-isn-s0", 30.0),
-        experiment("table3-improved-1-s0", None),
-        experiment("table3-original-s2", 50.0, "failed"),
-        experiment("table3-original-s3", 50.0, "running"),
-        experiment("mine", 40.0),
+        experiment("table3-original-s0", "20"),
+        experiment("table3-original-s1", "22"),
+        experiment("table3-improved-2-s0", "21"),
+        experiment("table3-improved-2-isn-s0", "30"),
+        experiment("table3-improved-1-s0", "none"),
+        experiment("table3-original-s2", "50", "failed"),
+        experiment("table3-original-s3", "50", "running"),
+        experiment("mine", "40"),
     ]
     assert taken(shown)["table3-original-s3"] == "running"
     assert "table3-original-s2" not in taken(shown)
-    heads, rows = table("table3", recorded(shown), "test")
+
+    def measured(commit: str, systems: list[str], split: str) -> dict:
+        assert (systems, split) == (["joint"], "val")
+        fid = {"fid": 44.0} if commit == "21" else {}
+        return {} if commit == "none" else {"joint": details(float(commit), **fid)}
+
+    monkeypatch.setattr(ablations, "measured", measured)
+    of = families()["table3"]
+    heads, rows = table("table3", of, runs_of("table3", of, finished(shown), "val"))
     cells = [dict(zip(heads, row, strict=True)) for row in rows]
     assert [row["variant"] for row in cells] == ["original", "improved-2", "improved-2-isn"]
     assert cells[0]["PSNR"] == "21.00 ± 1.41"
-    assert cells[0]["seeds"] == "2"
+    assert (cells[0]["seeds"], cells[0]["n"]) == ("2", "7")
     assert cells[0]["paper's PSNR"] == "20.25"
     assert cells[1]["PSNR"] == "21.00"
-    assert cells[1]["FID"] == ""
+    assert cells[1]["FID"] == "44.00", "of all styles pooled, where it is"
+    assert cells[1]["IDENTITY_RANK1"] == ""
     assert cells[2]["paper's PSNR"] == ""
 
 

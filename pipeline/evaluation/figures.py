@@ -1,0 +1,73 @@
+"""What was measured, read back: by the report, the summary and the record."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.core.errors import UserError
+from pipeline.core.layout import Layout
+from pipeline.evaluation import results
+
+
+def systems(layout: Layout) -> list[str]:
+    """Those that were measured. Raises UserError where none was."""
+    found = sorted({path.parents[1].name for path in layout.evaluation.glob("*/*/details.json")})
+    if not found:
+        raise UserError(f"{layout.evaluation}: nothing measured yet; run: dvc repro evaluate")
+    return found
+
+
+def splits(layout: Layout, system: str) -> list[str]:
+    """Those it was measured on: val first, then test, then the others."""
+    names = sorted(path.parent.name for path in (layout.evaluation / system).glob("*/details.json"))
+    return sorted(names, key=lambda name: ({"val": 0, "test": 1}.get(name, 2), name))
+
+
+def read(layout: Layout, system: str, split: str, name: str = "details") -> dict[str, Any]:
+    """details.json, or another of the files. Raises UserError where it is missing."""
+    path = results.folder(layout, system, split) / f"{name}.json"
+    if not path.exists():
+        raise UserError(f"{path}: missing; run: dvc repro evaluate@{system}")
+    read: dict[str, Any] = json.loads(path.read_text())
+    return read
+
+
+def not_computed(layout: Layout) -> dict[str, str]:
+    """Of all systems and splits: scores -> why."""
+    return {
+        what: why
+        for system in systems(layout)
+        for split in splits(layout, system)
+        for what, why in read(layout, system, split, "not_computed").items()
+    }
+
+
+def headline_table(layout: Layout, split: str) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of one split: a system a row, means over styles; only what was computed for one of them."""
+    found = {
+        system: flat(read(layout, system, split, "metrics"))
+        for system in systems(layout)
+        if split in splits(layout, system)
+    }
+    names = list(dict.fromkeys(key for metrics in found.values() for key in metrics))
+    rows = [[system, *(number(metrics.get(name)) for name in names)] for system, metrics in found.items()]
+    return ["system", *(name.replace(".", "\n") for name in names)], rows
+
+
+def flat(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """{"psnr": 1, "simplified": {"psnr": 2}} -> {"psnr": 1, "simplified.psnr": 2}; each N once."""
+    found: dict[str, float] = {}
+    for name, value in metrics.items():
+        inner = {f"{name}.{key}": v for key, v in value.items() if key != "n"} if isinstance(value, Mapping) else None
+        found |= inner if inner is not None else {name: value}
+    return found
+
+
+def measured_splits(layout: Layout) -> list[str]:
+    """Of all systems: val, then test, then the others."""
+    return list(dict.fromkeys(s for system in systems(layout) for s in splits(layout, system)))
+
+
+def number(value: float | None) -> str:
+    """Four digits; a dash where not computed."""
+    return "–" if value is None else str(value) if isinstance(value, int) else f"{value:.4g}"
