@@ -50,8 +50,9 @@ def code_needed(stage: str) -> set[str]:
 def code_deps(stage: str) -> set[str]:
     """Files of pipeline/ and models/ among a stage's deps, the matrix item filled in."""
     name, _, item = stage.partition("@")
-    deps = [re.sub(r"\$\{item\.\w+\}", item, dep) for dep in DVC["stages"][name]["deps"]]
-    return {dep for dep in deps if dep.startswith(("pipeline/", "models/"))}
+    stage_of_graph = DVC["stages"][name]
+    deps = [re.sub(r"\$\{item\.\w+\}", item, dep) for dep in stage_of_graph.get("do", stage_of_graph)["deps"]]
+    return {dep for dep in deps if dep.startswith(("pipeline/", "models/")) and not dep.endswith("/.py")}
 
 
 @pytest.mark.parametrize("stage", STAGE_FILES)
