@@ -19,11 +19,12 @@ from pipeline.core.polarity import Sketch
 from pipeline.helpers.augment import CropAugment
 from pipeline.helpers.contour_drawer import evaluate, fs2k, train
 from pipeline.helpers.supervised import NetParams, OptimizerParams
+from pipeline.helpers.values import read_values
 from pipeline.styles.photosketch import METHODS, PhotosketchParams, photosketch
 from pipeline.training.checkpoint import load_tensors
-from pipeline.training.run import Device
+from pipeline.training.device import Device
 
-PARAMS = load(train.ContoursParams, "train_contours")
+PARAMS = read_values(train.ContourDrawerParams, "contour_drawer")
 
 
 def line(x: float, angle: float = 0.0, size: int = 64) -> Tensor:
@@ -119,8 +120,8 @@ def head(shift: int = 0) -> Sketch:
     return image.astype(np.float32) / 255
 
 
-def test_contours_are_clean_lines_and_hatching_is_its_outline() -> None:
-    drawn = fs2k.contours(head())
+def test_line_art_is_clean_lines_and_hatching_is_its_outline() -> None:
+    drawn = fs2k.line_art(head())
     assert drawn.shape == (256, 256)
     assert drawn[5:30, 5:250].min() == 1
     assert drawn[50:66, 85:175].mean() > 0.97  # within the hair
@@ -130,9 +131,9 @@ def test_contours_are_clean_lines_and_hatching_is_its_outline() -> None:
     assert drawn[129:132, 95:105].min() > 0.9
 
 
-def test_blank_paper_has_no_contours() -> None:
+def test_blank_paper_has_no_lines() -> None:
     noise = np.random.default_rng(0).normal(0.85, 0.01, (256, 256)).astype(np.float32)
-    assert fs2k.contours(noise).min() == 1
+    assert fs2k.line_art(noise).min() == 1
 
 
 @pytest.fixture
@@ -150,22 +151,32 @@ def pairs_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_held_out_pairs_are_fixed_and_apart(pairs_folder: Path) -> None:
-    trained, held = fs2k.split_ids(pairs_folder, (0,), 4)
-    assert len(trained) == 8
-    assert len(held) == 4
-    assert not set(trained) & set(held)
-    assert set(fs2k.split_ids(pairs_folder, (0,), 3)[1]) < set(held)
-    with pytest.raises(UserError, match="12 are to be held out"):
-        fs2k.split_ids(pairs_folder, (0,), 12)
+def split(folder: Path, styles: tuple[int, ...] = (0,)) -> dict[str, list[str]]:
+    return fs2k.split_ids(folder, styles, PARAMS.val_share, PARAMS.test_share)
+
+
+def test_splits_are_apart_and_more_drawings_move_none(pairs_folder: Path) -> None:
+    before = split(pairs_folder)
+    assert sorted(name for names in before.values() for name in names) == fs2k.pair_ids(pairs_folder, (0,))
+    more = [{"id": f"photo2_{i:04d}", "style": 0} for i in range(1000)]
+    attributes = json.loads((pairs_folder / "attributes.json").read_text())
+    (pairs_folder / "attributes.json").write_text(json.dumps(attributes + more))
+    after = split(pairs_folder)
+    assert all(set(before[name]) <= set(after[name]) for name in before)
+    assert [len(after[name]) for name in ("train", "val", "test")] == pytest.approx([708, 101, 202], abs=40)
+
+
+def test_a_split_without_pairs_and_other_folders_are_one_line(pairs_folder: Path) -> None:
+    with pytest.raises(UserError, match="falls into the split test"):
+        fs2k.split_ids(pairs_folder, (0,), 0.5, 1e-9)
     with pytest.raises(UserError, match=r"no drawings of styles \[2\]"):
-        fs2k.split_ids(pairs_folder, (2,), 4)
+        split(pairs_folder, (2,))
     with pytest.raises(UserError, match=r"attributes\.json: no attributes of FS2K"):
-        fs2k.split_ids(pairs_folder / "photos", (0,), 4)
+        split(pairs_folder / "photos")
 
 
 def source(folder: Path, count: int) -> train.Source:
-    return train.read_faces(folder, fs2k.split_ids(folder, (0,), 4)[0][:count])
+    return train.read_faces(folder, split(folder)["train"][:count])
 
 
 def scenes() -> train.Source:
@@ -191,9 +202,7 @@ def test_photo_and_drawings_move_together_and_depend_on_seed_and_step() -> None:
     assert not torch.equal(replace(made, seed=1)(4)["photo"], batch["photo"])
 
 
-def test_it_learns_without_the_held_out_pairs(
-    pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_learns_of_train_and_shows_val(pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(train, "read_scenes", lambda folder, annotators: scenes())
     read, original = [], train.read_faces
@@ -203,34 +212,34 @@ def test_it_learns_without_the_held_out_pairs(
         return original(folder, names)
 
     monkeypatch.setattr(train, "read_faces", recorded)
-    schedule = replace(PARAMS.schedule, steps=30, log_every_steps=5, save_every_steps=30, sample_every_steps=30)
+    schedule = replace(PARAMS.schedule, steps=30, log_every_steps=5, save_every_steps=30, validate_every_steps=30)
     params = replace(
         PARAMS,
         pairs=str(pairs_folder),
-        held_out=4,
         net=NetParams((4, 6, 8), 4),
         optimizer=OptimizerParams(1e-2, 0.0),
         schedule=schedule,
         augment=CropAugment(64, 20, (0.8, 1.4), 0.1),
         batch=4,
     )
-    train.run(params, tmp_path / "data", Device("cpu", "32-true"))
-    trained, shown = read
-    assert len(trained) == 8
-    assert not set(trained) & set(fs2k.split_ids(pairs_folder, (0,), 4)[1])
-    assert set(shown) == set(fs2k.split_ids(pairs_folder, (0,), 4)[1])
+    train.train_contour_drawer(params, tmp_path / "data", Device("cpu", "32-true"))
+    assert read == [split(pairs_folder)["train"], split(pairs_folder)["val"]]
 
-    folder = tmp_path / "data" / "trained" / "contours"
+    folder = tmp_path / "data" / "trained" / "contour_drawer"
     rows = (folder / "history.csv").read_text().splitlines()
     column = rows[0].split(",").index("cross_entropy")
     assert float(rows[-1].split(",")[column]) < 0.7 * float(rows[1].split(",")[column])
-    assert list((folder / "samples").glob("*.png"))
-    drawn = drawer(load_tensors(folder / "weights.safetensors")[0], 3)(torch.rand(1, 3, 33, 40))
-    assert drawn.shape == (1, 1, 33, 40)
+    sheet = cv2.imread(str(folder / "samples" / "000030.png"))
+    assert sheet.shape == (len(split(pairs_folder)["val"]) * 66, 3 * 66, 3)
+    net = drawer(load_tensors(folder / "weights.safetensors")[0], 3)
+    photo = torch.from_numpy(head()).expand(1, 3, -1, -1)
+    with torch.no_grad():
+        drawn = net(photo)[0, 0].numpy()
+    assert drawn[head() < 0.4].mean() < drawn[head() > 0.8].mean() - 0.03  # ink where there is ink
 
 
 def test_lines_score_by_their_distance_and_ink_by_its_share() -> None:
-    person = fs2k.contours(head())
+    person = fs2k.line_art(head())
     same = evaluate.held_out_scores([person, person], [person, person])
     assert same["f"] == same["precision"] == same["recall"] == 1
     assert same["n"] == 2
@@ -256,13 +265,16 @@ def test_lines_are_judged_by_where_they_are_not_by_how_dark() -> None:
 def test_the_command_writes_scores_and_a_sheet(
     pairs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(METHODS, "contour", lambda photo, params: fs2k.contours(photo[..., 0] / np.float32(255)))
-    params, held = load(PhotosketchParams, "styles.photosketch"), replace(PARAMS, pairs=str(pairs_folder), held_out=4)
-    evaluate.run("contour", params, held, tmp_path / "scores.json", tmp_path / "sheet.png", 1)
+    monkeypatch.setitem(METHODS, "contour", lambda photo, params: fs2k.line_art(photo[..., 0] / np.float32(255)))
+    params, trained = load(PhotosketchParams, "styles.photosketch"), replace(PARAMS, pairs=str(pairs_folder))
+    evaluate.run("contour", "test", params, trained, tmp_path / "scores.json", tmp_path / "sheet.png", 1)
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["method"] == "contour"
-    assert scores["n"] == 4
+    assert scores["split"] == "test"
+    assert scores["n"] == len(split(pairs_folder)["test"]) > 0
     assert scores["f"] > 0.95
-    assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] > 4 * 256
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] > scores["n"] * 256
     with pytest.raises(UserError, match="no method 'x'; there are contour"):
-        evaluate.run("x", params, held, None, None, 1)
+        evaluate.run("x", "test", params, trained, None, None, 1)
+    with pytest.raises(UserError, match="no split 'all'; there are train, val, test"):
+        evaluate.run("contour", "all", params, trained, None, None, 1)

@@ -6,17 +6,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from models.helpers.edge_net import EdgeNet, balanced_cross_entropy, edge_detector
-from pipeline.core.params import load
+from pipeline.core.image_io import read_photo
+from pipeline.core.params import ParamsError
+from pipeline.drawing.scale import on_canvas
 from pipeline.helpers.augment import CropAugment
 from pipeline.helpers.edge_detector import train
+from pipeline.helpers.edge_detector.bsds500 import Annotated
 from pipeline.helpers.supervised import NetParams, OptimizerParams, Supervised
-from pipeline.stages.hed import HedParams, holistic
-from pipeline.training.run import Device
-from pipeline.weights import loaders
+from pipeline.helpers.values import read_values
+from pipeline.stages.hed import LARGEST_PX, HedParams, holistic
+from pipeline.training.device import Device
+from pipeline.weights import intake, loaders
+from pipeline.weights.tensors import load_tensors
 
-PARAMS = load(train.EdgesParams, "train_edges")
+PARAMS = read_values(train.EdgeDetectorParams, "edge_detector")
 
 
 @pytest.mark.parametrize("size", [(16, 16), (37, 50)])
@@ -40,6 +46,9 @@ def test_loss_equals_the_sum_pixel_by_pixel() -> None:
     assert float(balanced_cross_entropy(logits, agreement, 0.4, 1.1)) == pytest.approx(total / 2, rel=1e-5)
 
 
+VAL_GRAY = 77
+
+
 def boundaries(seed: int = 0) -> train.Boundaries:
     """A photo whose brightness is what people drew, so that both must move alike."""
     agreement = np.zeros((80, 100), np.uint8)
@@ -58,16 +67,22 @@ def test_photo_and_boundaries_move_together_and_depend_on_seed_and_step() -> Non
     assert not torch.equal(boundaries(1)(4)["photo"], batch["photo"])
 
 
+SPLITS = {
+    "train": boundaries(),
+    "val": replace(boundaries(), photos=[np.full((80, 100, 3), VAL_GRAY, np.uint8)]),
+}
+
+
 def test_it_learns_resumes_and_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("CALI_SKETCH_WEIGHTS", str(tmp_path / "data/trained/edges"))
-    monkeypatch.setattr(train, "read_boundaries", lambda params, splits, seed: (boundaries(seed), "digest"))
-    schedule = replace(PARAMS.schedule, steps=30, log_every_steps=5, save_every_steps=10, sample_every_steps=30)
+    monkeypatch.setenv("CALI_SKETCH_WEIGHTS", str(tmp_path / "data/trained/edge_detector"))
+    monkeypatch.setattr(train, "read_boundaries", lambda params, split: SPLITS[split])
+    schedule = replace(PARAMS.schedule, steps=30, log_every_steps=5, save_every_steps=10, validate_every_steps=30)
     params = replace(
         PARAMS, net=NetParams((4, 6, 8), 4), schedule=schedule, batch=3, optimizer=OptimizerParams(1e-2, 0.0)
     )
-    folder = tmp_path / "data" / "trained" / "edges"
-    train.run(params, tmp_path / "data", Device("cpu", "32-true"))
+    folder = tmp_path / "data" / "trained" / "edge_detector"
+    train.train_edge_detector(params, tmp_path / "data", Device("cpu", "32-true"))
     whole = (folder / "weights.safetensors").read_bytes()
     rows = (folder / "history.csv").read_text().splitlines()
     assert float(rows[-1].split(",")[2]) < 0.7 * float(rows[1].split(",")[2])
@@ -82,20 +97,54 @@ def test_it_learns_resumes_and_ships(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Supervised, "step", killed)
     with pytest.raises(KeyboardInterrupt):
-        train.run(params, tmp_path / "data", Device("cpu", "32-true"))
-    train.run(params, tmp_path / "data", Device("cpu", "32-true"))
+        train.train_edge_detector(params, tmp_path / "data", Device("cpu", "32-true"))
+    train.train_edge_detector(params, tmp_path / "data", Device("cpu", "32-true"))
     assert len(calls) == 17 + 20
     assert (folder / "weights.safetensors").read_bytes() == whole
 
-    (folder / "weights.safetensors").rename(folder / "edges.safetensors")
+    sheet = read_photo(folder / "samples" / "000030.png")
+    assert set(np.unique(sheet[:48, :48])) == {VAL_GRAY}  # the photos of val, none of train
+
+    (folder / "weights.safetensors").rename(folder / "edge_detector.safetensors")
     loaders.runner.cache_clear()
-    drawn = holistic(np.full((40, 50, 3), 99, np.uint8), HedParams("own", 0.1, 2.0))
+    photo = boundaries().photos[0]
+    drawn = holistic(photo, HedParams("own", 0.1, 2.0))
     loaders.runner.cache_clear()
-    assert drawn.shape == (40, 50)
-    assert 0 <= drawn.min() <= drawn.max() <= 1
-    assert loaders.identify(folder / "edges.safetensors") == "edges"
+    net = EdgeNet((4, 6, 8), 4).eval()
+    net.load_state_dict({k: v.float() for k, v in load_tensors(folder / "edge_detector.safetensors").items()})
+
+    def slow(canvas: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(canvas).permute(2, 0, 1)[None] / 255
+        half = F.interpolate(net(F.avg_pool2d(x, 2))[-1], x.shape[-2:], mode="bilinear")
+        return torch.sigmoid((net(x)[-1] + half) / 2)[0, 0].detach().numpy()
+
+    np.testing.assert_allclose(drawn, on_canvas(photo, slow, LARGEST_PX), atol=1e-3)
+    assert drawn[boundaries().agreements[0] > 0].mean() > drawn.mean() + 0.1
+    assert intake.identify(folder / "edge_detector.safetensors") == "edge_detector"
 
 
 def test_other_tensors_are_refused() -> None:
     with pytest.raises(ValueError, match=r"no tensors of pyramid\.stem"):
         edge_detector({"a": torch.ones(1)})
+
+
+def test_val_is_another_split_than_train() -> None:
+    with pytest.raises(ParamsError, match="val another split than train"):
+        replace(PARAMS, val="train")
+
+
+def test_a_split_is_read_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(train, "annotated_ids", lambda folder, split: [f"{split}{i}" for i in range(2)])
+
+    def read(folder: Path, split: str, name: str) -> Annotated:
+        seen.append((split, name))
+        mask = np.zeros((40, 50), bool)
+        mask[20, 10:30] = True
+        return Annotated(name, np.zeros((40, 50, 3), np.uint8), (mask, mask, ~mask & False))
+
+    monkeypatch.setattr(train, "read_annotated", read)
+    made = train.read_boundaries(PARAMS, "val")
+    assert seen == [("val", "val0"), ("val", "val1")]
+    assert made.agreements[0][21, 20] == 255 * 2 // 3  # two of three annotators, within a pixel
+    assert made.agreements[0][23, 20] == 0

@@ -1,5 +1,6 @@
 """The protocol for edge detectors on cases with known answers, and on BSDS500 where it is here."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,11 @@ from pipeline.helpers.edge_detector.bsds500 import (
     average_precision,
     counts,
     counts_by_threshold,
-    f_measure,
-    matched,
     read_annotated,
     ridges,
     summary,
-    thinned,
 )
+from pipeline.helpers.line_matching import f_measure, line_counts, matched, thinned
 
 BSDS = Path(__file__).parents[3] / "shared" / "data" / "bsds500"
 RNG = np.random.default_rng(0)
@@ -57,6 +56,13 @@ def test_the_matching_is_the_largest(density: float) -> None:
     assert detected.sum() == truth.sum() == best
     assert not (detected & ~a).any()
     assert not (truth & ~b).any()
+
+
+def test_counts_of_lines_are_of_both_sides() -> None:
+    detected, truth = line(40, 10, 70) | line(80, 0, 20), line(42)
+    assert line_counts(detected, truth, 2.0).tolist() == [60, 80, 60, 80]
+    assert line_counts(truth, detected, 2.0).tolist() == [60, 80, 60, 80]
+    assert line_counts(detected, truth, 1.0).tolist() == [0, 80, 0, 80]
 
 
 def test_nothing_detected_and_nothing_true() -> None:
@@ -131,7 +137,9 @@ def test_the_outline_of_a_square_is_found(tmp_path: Path, detector: str, capsys:
     small_bsds(tmp_path)
     evaluate.run(detector, tmp_path, "val", 9, tmp_path / "scores.json", 1)
     assert float(capsys.readouterr().out.split("ods ")[1].split(",")[0]) > 0.95
-    assert (tmp_path / "scores.json").exists()
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert (written["detector"], written["split"], written["n"]) == (detector, "val", 1)
+    assert written["ods"] > 0.95
 
 
 @pytest.mark.skipif(not BSDS.is_dir(), reason="needs ../shared/data/bsds500")

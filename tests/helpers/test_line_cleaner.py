@@ -1,5 +1,6 @@
 """The simplifier's training: its loss by hand, its pairs, and that it learns and ships."""
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,19 +10,20 @@ import torch
 
 from models.helpers.line_net import LineNet, drawer
 from models.losses.strokes import tolerant_dice
-from pipeline.core.params import load
+from pipeline.core.image_io import read_photo
 from pipeline.core.polarity import to_uint8
 from pipeline.drawing.rough import lines
 from pipeline.drawing.stroke import Stroke
 from pipeline.helpers.augment import CropAugment
 from pipeline.helpers.line_cleaner import train
-from pipeline.helpers.line_cleaner.evaluate import Traced
+from pipeline.helpers.line_cleaner.traced import Traced
 from pipeline.helpers.supervised import NetParams, OptimizerParams
-from pipeline.training.run import Device
-from pipeline.weights.loaders import load_tensors
+from pipeline.helpers.values import read_values
+from pipeline.training.device import Device
+from pipeline.weights.tensors import load_tensors
 
 PARAMS = replace(
-    load(train.SimplifierParams, "train_simplifier"),
+    read_values(train.LineCleanerParams, "line_cleaner"),
     batch=3,
     augment=CropAugment(48, 30, (0.7, 1.4), 0.1),
 )
@@ -60,6 +62,10 @@ def drawing() -> Traced:
     return Traced(to_uint8(lines(strokes, train.FACE, 5.0)), strokes)
 
 
+def blank() -> Traced:
+    return Traced(np.full(train.FACE, 255, np.uint8), [])
+
+
 def pairs(seed: int = 0, strength: float = 1.0, **samples: float) -> train.RoughPairs:
     params = replace(PARAMS, rough=replace(PARAMS.rough, strength=strength), samples=samples or PARAMS.samples)
     return train.RoughPairs([drawing()], params, seed)
@@ -96,23 +102,33 @@ def test_strokes_outside_are_left_out_and_the_rest_moved() -> None:
     np.testing.assert_allclose(kept.widths, 2)
 
 
+def history(folder: Path) -> list[float]:
+    """The loss as it was logged."""
+    with (folder / "history.csv").open() as file:
+        return [float(row["entropy"]) + float(row["dice"]) for row in csv.DictReader(file)]
+
+
 def test_it_learns_and_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
-    schedule = replace(PARAMS.schedule, steps=40, log_every_steps=5, save_every_steps=20, sample_every_steps=40)
+    schedule = replace(PARAMS.schedule, steps=40, log_every_steps=5, save_every_steps=20, validate_every_steps=40)
     net = NetParams((4, 6, 8), 4)
-    params = replace(PARAMS, net=net, schedule=schedule, optimizer=OptimizerParams(1e-2, 0.0))
-    train.run(params, [drawing()], tmp_path / "data", Device("cpu", "32-true"))
-    folder = tmp_path / "data" / "trained" / "simplifier"
-    rows = [list(map(float, row.split(","))) for row in (folder / "history.csv").read_text().splitlines()[1:]]
-    assert rows[-1][1] + rows[-1][2] < 0.75 * (rows[0][1] + rows[0][2])
-    assert [path.name for path in (folder / "samples").iterdir()] == ["000040.png"]
+    params = replace(
+        PARAMS, net=net, schedule=schedule, optimizer=OptimizerParams(1e-2, 0.0), samples={"rough": 0.5, "clean": 0.5}
+    )
+    train.train_on([drawing()], [blank()], params, tmp_path / "data", Device("cpu", "32-true"))
+    folder = tmp_path / "data" / "trained" / "line_cleaner"
+    losses = history(folder)
+    assert losses[-1] < 0.75 * losses[0]
+    sheet = read_photo(folder / "samples" / "000040.png")
+    side = PARAMS.augment.crop_px
+    assert (sheet[:, -side:] == 255).all()  # val's drawings have no lines
     start, once = str(folder / "weights.safetensors"), replace(schedule, steps=1, log_every_steps=1)
-    train.run(replace(params, start=start, schedule=once), [drawing()], tmp_path / "on", Device("cpu", "32-true"))
-    first = (tmp_path / "on" / "trained" / "simplifier" / "history.csv").read_text().splitlines()[1].split(",")
-    assert float(first[1]) + float(first[2]) < 0.75 * (rows[0][1] + rows[0][2])
-    drawn = drawer(load_tensors(folder / "weights.safetensors"), 1)(torch.rand(1, 1, 37, 50)).detach()
-    assert drawn.shape == (1, 1, 37, 50)
-    assert 0 <= float(drawn.min()) <= float(drawn.max()) <= 1
+    params = replace(params, start=start, schedule=once)
+    train.train_on([drawing()], [blank()], params, tmp_path / "on", Device("cpu", "32-true"))
+    assert history(tmp_path / "on" / "trained" / "line_cleaner")[0] < 0.75 * losses[0]
+    clean = lines(drawing().strokes, train.FACE, 2.0)
+    drawn = drawer(load_tensors(folder / "weights.safetensors"), 1)(torch.from_numpy(clean)[None, None]).detach()[0, 0]
+    assert drawn[clean < 0.5].mean() < drawn[clean > 0.9].mean() - 0.05  # ink where there is ink
 
 
 def test_columns_are_paper_and_ink() -> None:

