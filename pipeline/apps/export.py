@@ -10,6 +10,7 @@ from pipeline.core.console import console
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
 from pipeline.core.layout import Layout
+from pipeline.evaluation import figures
 from pipeline.training.checkpoint import load_tensors, save_tensors
 
 
@@ -36,7 +37,5 @@ def trained_on(layout: Layout) -> dict[str, Any]:
 
 
 def measured(layout: Layout) -> dict[str, Mapping[str, Any]]:
-    """Split -> metrics of the joint system by style; nothing where evaluate has not run."""
-    path = layout.evaluation / "metrics.json"
-    metrics = json.loads(path.read_text()) if path.exists() else {}
-    return {split: found["joint"] for split, found in metrics.items() if "joint" in found}
+    """Split -> details.json of the joint system; nothing where evaluate has not run."""
+    return {split: figures.read(layout, "joint", split) for split in figures.splits(layout, "joint")}

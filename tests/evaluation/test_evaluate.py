@@ -147,6 +147,20 @@ def test_one_split_alone_and_unknown_names(data: Path, monkeypatch: pytest.Monke
     assert figures.splits(Layout(data), "truth") == ["val", "test"], "what was there is still there"
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_systems_mirror_where_params_say_so(data: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool) -> None:
+    asked = []
+
+    def opened(layout: Layout, device: object, mirror: bool) -> None:
+        asked.append(mirror)
+        raise UserError("enough")
+
+    add(monkeypatch, mirror=systems.Row(("deformed",), (), opened))
+    with pytest.raises(UserError, match="enough"):
+        evaluate.run(replace(PARAMS, mirrored=mirrored), ("mirror",), (), data, "cpu", 1)
+    assert asked == [mirrored]
+
+
 def test_the_number_of_processes_does_not_matter(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(monkeypatch, blurred=known(blurred))
     made = []

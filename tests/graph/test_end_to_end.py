@@ -10,11 +10,13 @@ from tiny_checkout import Checkout
 
 
 def test_metrics_and_report_are_there(checkout: Checkout) -> None:
-    metrics = json.loads((checkout / "data/evaluation/metrics.json").read_text())
-    assert metrics["test"]["joint"]["all"]["psnr"] > 3
-    assert set(metrics["test"]["joint_simplified"]) == set(metrics["test"]["joint"])
-    assert metrics["test"]["isn_true"]["canny_hed"]["n"] > 0
-    assert metrics["test"]["isn_true"]["canny_hed"]["fid"] is None or "fid, kid" not in metrics["not_computed"]
+    for split in ("val", "test"):
+        measured = checkout / "data/evaluation/joint" / split
+        details, metrics = (json.loads((measured / f"{name}.json").read_text()) for name in ("details", "metrics"))
+        assert metrics["psnr"] == details["deformed"]["mean"]["psnr"] > 3
+        assert set(details["simplified"]) == set(details["deformed"])
+        missing = json.loads((measured / "not_computed.json").read_text())
+        assert (details["deformed"]["pooled"]["fid"] is None) == ("fid, kid, kid_deviation" in missing)
     index = json.loads((checkout / "data/packed/test/index.json").read_text())
     assert index["made_with"]["hed"]["method"] == "own"
     assert index["made_with"]["sketch/photosketch"]["style"]["method"] == "own"
@@ -24,9 +26,12 @@ def test_metrics_and_report_are_there(checkout: Checkout) -> None:
         "http://creativecommons.org", ""
     )
     assert (checkout / "dvc.lock").exists()
-    table = checkout.cali("summary").stdout
-    assert "photosketch" in table
-    assert "…" not in table
+    for arguments, shown in (((), False), (("--all",), True)):
+        table = checkout.cali("summary", *arguments).stdout
+        assert ("photosketch" in table) == shown
+        assert "…" not in table
+        assert max(len(line) for line in table.splitlines() if "│" in line) <= 100
+        assert {"isn_true", "joint"} <= set(table.split())
 
 
 def test_nothing_to_do_and_one_style_changed(checkout: Checkout) -> None:

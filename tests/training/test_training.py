@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from models.losses import photo
 from pipeline.apps import export
-from pipeline.apps.system import System, load_system, read_system
-from pipeline.core.dataset import Split, read_split
+from pipeline.apps.system import load_system, read_system
+from pipeline.core.dataset import read_split
 from pipeline.core.errors import Stopped, UserError
 from pipeline.core.layout import Layout
-from pipeline.evaluation import evaluate
+from pipeline.evaluation import results
 from pipeline.training import isn, joint, scn
 from pipeline.training.adversarial import AdversarialParams, NetParams, OptimizerParams
 from pipeline.training.checkpoint import (
@@ -163,21 +163,6 @@ def test_mirrored_systems_make_the_mirror_image_of_the_mirror_image(data: Path) 
     assert np.abs(plain.refine(sketches)[:, :, ::-1] - plain.refine(turned)).max() > 1e-3
     photos = [system.photos(strokes).astype(int) for strokes in (refined, np.ascontiguousarray(refined[:, :, ::-1]))]
     assert np.abs(photos[0][:, :, ::-1] - photos[1]).max() <= 1
-
-
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_evaluate_mirrors_where_its_params_say_so(data: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool) -> None:
-    train_all(data)
-    used = []
-
-    def measured(name: str, split: Split, joint: System, apart: System, *rest: object) -> None:
-        used.append((joint.mirrored, apart.mirrored))
-        raise UserError("enough")
-
-    monkeypatch.setattr(evaluate, "evaluate_split", measured)
-    with pytest.raises(UserError, match="enough"):
-        evaluate.run(evaluate.EvaluateParams(0.5, 2, 2, mirrored), data, "cpu", 1)
-    assert used == [(mirrored, mirrored)]
 
 
 @pytest.mark.parametrize("stop", [1, 3, 5])
@@ -532,15 +517,14 @@ def test_two_runs_of_the_same_training_are_told(tmp_path: Path, monkeypatch: pyt
 
 def test_export_keeps_both_generators_in_half_precision_and_says_what_they_are(data: Path, tmp_path: Path) -> None:
     train_all(data)
-    scores = {"test": {"joint": {"all": {"psnr": 20.0}}}, "not_computed": {}}
-    (data / "evaluation").mkdir()
-    (data / "evaluation" / "metrics.json").write_text(json.dumps(scores))
+    scores = {"deformed": {"mean": {"n": 3, "psnr": 20.0}}}
+    results.write(results.folder(Layout(data), "joint", "test"), scores, {})
     export.run(data, tmp_path / "mine.safetensors")
     tensors, _ = load_tensors(tmp_path / "mine.safetensors")
     assert {key.split("/")[1] for key in tensors} == {"g"}
     assert all(value.dtype == torch.half for value in tensors.values() if value.is_floating_point())
     card = json.loads((tmp_path / "mine.json").read_text())
-    assert card["metrics"] == {"test": {"all": {"psnr": 20.0}}}
+    assert card["metrics"] == {"test": scores}
     assert card["data"]["faces"] == 3
     whole, small = (
         load_system(Layout(data), "joint", "cpu"),
