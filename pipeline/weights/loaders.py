@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.batching import ask
+from pipeline.core.polarity import unit_tensor
 from pipeline.weights.registry import WEIGHTS, WeightsError, weight_file
 from pipeline.weights.tensors import load_tensors
 
@@ -66,7 +67,7 @@ def runner(name: str) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
     @torch.inference_mode()
     def run(pictures: NDArray[Any]) -> NDArray[np.float32]:
         images = torch.from_numpy(np.array(pictures)).to(device)
-        images = images.permute(0, 3, 1, 2).float() / 255 if pictures.ndim == 4 else images[:, None]
+        images = unit_tensor(images.permute(0, 3, 1, 2)) if pictures.ndim == 4 else images[:, None]
         drawn: torch.Tensor = found(images.contiguous(memory_format=torch.channels_last))
         sketches: NDArray[np.float32] = drawn[:, 0].float().cpu().numpy()
         return sketches
