@@ -32,7 +32,11 @@ BLANK_SHARE = 2e-4  # of the sheet with ink, below which it is blank
 FULL = 0.5  # what the strongest strokes are brought to, where they are fainter
 SMALL = 0.7  # ink that spans less of the sheet is cut out
 AROUND = 0.03  # paper left around what is cut out, a share of it
+MOST_FRAME = 0.8  # of the sheet; more is a black picture
+LEAST_PX = 16  # side
 NEAR = 0.04  # strokes nearer than this belong to each other
+
+BLANK = ("blank paper: no ink found", "draw darker, or scan with more contrast")
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,18 @@ def ink_from_paper(picture: Picture, invert: bool = False, cut: bool = True) -> 
     """Any picture of a drawing -> Inked. `invert`: the drawing is light on dark, whatever it looks like; `cut`: a small
     drawing is cut out of its sheet.
 
-    Raises Refused for blank paper.
+    Raises Refused for blank paper and for what is too small to hold a drawing.
     """
     notes = list(picture.notes)
     sheet, light = _polarity(picture, invert)
     if light:
         notes.append("light on dark: inverted")
     sheet = _reduced(sheet)
+    if min(sheet.shape[:2]) < LEAST_PX:
+        raise Refused(f"a drawing of {sheet.shape[1]}x{sheet.shape[0]} px is too small", "scan it larger")
     frame = _frame(sheet)
+    if frame.mean() > MOST_FRAME:
+        raise Refused(*BLANK)
     if frame.any():
         notes.append("a dark border was left out")
     paper, uneven = _paper(sheet, frame)
@@ -65,7 +73,7 @@ def ink_from_paper(picture: Picture, invert: bool = False, cut: bool = True) -> 
     if ruled:
         notes.append("ruled lines were left out")
     if float((darkness > FAINTEST).mean()) < BLANK_SHARE:
-        raise Refused("blank paper: no ink found", "draw darker, or scan with more contrast")
+        raise Refused(*BLANK)
     strongest = float(np.percentile(darkness[darkness > FAINTEST], 95))
     if strongest < FULL:
         darkness = np.minimum(darkness * np.float32(FULL / strongest), 1)
@@ -114,7 +122,7 @@ def _odd(length: float) -> int:
 def _frame(sheet: Photo) -> NDArray[np.bool_]:
     """Dark areas wider than strokes that run along most of a side: a scanner's lid, a frame, the table."""
     gray = luminance(sheet)
-    dark = (gray < DARK * np.percentile(gray, 95)).astype(np.uint8)
+    dark = (gray <= DARK * np.percentile(gray, 95)).astype(np.uint8)
     sides = [(slice(0, 1), slice(None)), (slice(-1, None), slice(None))]
     sides += [(slice(None), slice(0, 1)), (slice(None), slice(-1, None))]
     _, labels = cv2.connectedComponents(_opened(dark))

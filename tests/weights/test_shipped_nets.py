@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.apps import generate
+from pipeline.apps.model import SHIPPED, model_file
 from pipeline.apps.system import read_system
 from pipeline.core.layout import Layout
 from pipeline.core.params import load
@@ -155,8 +155,10 @@ def test_the_shipped_systems_make_a_face_of_a_drawing(tmp_path: Path, name: str,
     assert photo[hair].mean() < photo[skin].mean() - 40
 
 
-def test_what_was_trained_here_comes_before_what_ships(tmp_path: Path) -> None:
+def test_what_ships_is_used_until_ones_own_is_asked_for(tmp_path: Path) -> None:
     own = Layout(tmp_path).trained("joint") / "weights.safetensors"
     own.parent.mkdir(parents=True)
     own.touch()
-    assert generate.default_weights(Layout(tmp_path)) == own
+    assert model_file("shipped", tmp_path) == registry.shipped(SHIPPED)
+    assert model_file("mine", tmp_path) == own
+    assert model_file(str(own), tmp_path) == own
