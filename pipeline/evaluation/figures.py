@@ -19,8 +19,11 @@ def systems(layout: Layout) -> list[str]:
 
 def splits(layout: Layout, system: str) -> list[str]:
     """Those it was measured on: val first, then test, then the others."""
-    names = sorted(path.parent.name for path in (layout.evaluation / system).glob("*/details.json"))
-    return sorted(names, key=lambda name: ({"val": 0, "test": 1}.get(name, 2), name))
+    return sorted((path.parent.name for path in (layout.evaluation / system).glob("*/details.json")), key=_place)
+
+
+def _place(split: str) -> tuple[int, str]:
+    return {"val": 0, "test": 1}.get(split, 2), split
 
 
 def read(layout: Layout, system: str, split: str, name: str = "details") -> dict[str, Any]:
@@ -55,17 +58,16 @@ def headline_table(layout: Layout, split: str) -> tuple[list[str], list[list[str
 
 
 def flat(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """{"psnr": 1, "simplified": {"psnr": 2}} -> {"psnr": 1, "simplified.psnr": 2}; each N once."""
+    """{"psnr": 1, "simplified": {"psnr": 2}} -> {"psnr": 1, "simplified.psnr": 2}."""
     found: dict[str, float] = {}
     for name, value in metrics.items():
-        inner = {f"{name}.{key}": v for key, v in value.items() if key != "n"} if isinstance(value, Mapping) else None
-        found |= inner if inner is not None else {name: value}
+        found |= {f"{name}.{key}": v for key, v in value.items()} if isinstance(value, Mapping) else {name: value}
     return found
 
 
 def measured_splits(layout: Layout) -> list[str]:
     """Of all systems: val, then test, then the others."""
-    return list(dict.fromkeys(s for system in systems(layout) for s in splits(layout, system)))
+    return sorted({split for system in systems(layout) for split in splits(layout, system)}, key=_place)
 
 
 def number(value: float | None) -> str:

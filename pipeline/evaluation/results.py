@@ -39,11 +39,12 @@ def headline(details: Details) -> dict[str, Any]:
     FID and KID are of all styles pooled, since they are of sets.
     """
     first, *others = details
-    return _short(details[first], tuple(HEADLINE)) | {kind: _short(details[kind], BESIDE) for kind in others}
+    figures: dict[str, Any] = {"n": details[first][MEAN]["n"]} | _short(details[first], tuple(HEADLINE))
+    return figures | {kind: _short(details[kind], BESIDE) for kind in others}
 
 
-def _short(styles: Mapping[str, Scores], names: tuple[str, ...]) -> dict[str, Any]:
-    means = {"n": styles[MEAN]["n"]} | {name: best_of(styles, HEADLINE[name]) for name in names}
+def _short(styles: Mapping[str, Scores], names: tuple[str, ...]) -> dict[str, float]:
+    means = {name: best_of(styles, HEADLINE[name]) for name in names}
     return {name: value for name, value in means.items() if value is not None}
 
 

@@ -13,7 +13,7 @@ from pipeline.core.dataset import read_split
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
 from pipeline.core.params import ParamsError, build
-from pipeline.evaluation import evaluate, systems
+from pipeline.evaluation import evaluate, figures, report, systems
 from pipeline.evaluation.systems import SYSTEMS, drawings
 from pipeline.training.checkpoint import save_tensors
 from pipeline.training.nets import ResnetParams, make_generator
@@ -132,7 +132,16 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
     assert list(SYSTEMS) == ["joint", "apart", "isn_true", "isn_raw", "grayish", "broken"]
     assert SYSTEMS["grayish"].needs == ("grayish",)
     evaluate.run(PARAMS, ("grayish",), (), data, "cpu", 1)
-    assert (data / "evaluation/grayish/val/metrics.json").exists()
+    heads, rows = figures.headline_table(Layout(data), "val")
+    assert (heads[:3], [row[:2] for row in rows]) == (["system", "n", "psnr"], [["grayish", "4"]])
+    (section,) = report.sections(Layout(data))
+    assert section["name"] == "grayish"
+    assert [name for name, _ in section["pictures"]] == ["best", "median", "worst"]
+    assert ["val", "simplified", "fdog"] in [row[:3] for row in section["rows"]]
+    sheet = report.system_sheet(
+        read_split(Layout(data), "val"), SYSTEMS["grayish"].open(Layout(data), CPU, False), "deformed", 2
+    )
+    assert sheet.shape[1] > 7 * SIZE, "three styles, drawn and generated, and the photo"
     sketches = np.array(read_split(Layout(data), "val").layers["sketch/xdog"])
     made, strokes = SYSTEMS["grayish"].open(Layout(data), CPU, True)(sketches)
     assert strokes is None
