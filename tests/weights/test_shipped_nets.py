@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.apps.model import SHIPPED, model_file
+from pipeline.apps.model import SHIPPED_SYSTEM, model_file
 from pipeline.apps.system import read_system
+from pipeline.core import workspace
 from pipeline.core.layout import Layout
 from pipeline.core.params import load
 from pipeline.core.polarity import Gray, Photo, Sketch
-from pipeline.core.workspace import SHIPPED
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.rough import PEN_PX, lines
 from pipeline.evaluation.metrics.edges import edge_scores
@@ -42,7 +42,7 @@ def from_circle(size: int) -> np.ndarray:
 @pytest.mark.parametrize("name", OWN)
 def test_they_are_here_small_and_have_a_card(name: str) -> None:
     path = registry.weight_file(name)
-    assert path.parent.resolve() == (SHIPPED / "data" / "weights" / name).resolve()
+    assert path.parent.resolve() == (workspace.SHIPPED / "data" / "weights" / name).resolve()
     assert path.stat().st_size < 4e6
     assert f"## {name}\n" in (path.parents[1] / "README.md").read_text()
     assert intake.identify(path) == name
@@ -159,6 +159,6 @@ def test_what_ships_is_used_until_ones_own_is_asked_for(tmp_path: Path) -> None:
     own = Layout(tmp_path).trained("joint") / "weights.safetensors"
     own.parent.mkdir(parents=True)
     own.touch()
-    assert model_file("shipped", tmp_path) == registry.shipped(SHIPPED)
+    assert model_file("shipped", tmp_path) == registry.shipped(SHIPPED_SYSTEM)
     assert model_file("mine", tmp_path) == own
     assert model_file(str(own), tmp_path) == own
