@@ -5,6 +5,7 @@ The fields are found in the table of sections, the wrong values in the fields' o
 
 import dataclasses
 from copy import deepcopy
+from functools import cache
 from typing import Any, get_args, get_origin
 
 import pytest
@@ -24,6 +25,7 @@ def section_values(name: str) -> Any:
     return HELPER_VALUES[name] if name in HELPERS else at(VALUES, tuple(name.split(".")))
 
 
+@cache
 def all_sections() -> dict[str, Any]:
     return sections() | {name: helper.params for name, helper in HELPERS.items()}
 
