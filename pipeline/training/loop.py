@@ -19,7 +19,7 @@ from pipeline.core.console import console
 from pipeline.core.errors import Stopped, UserError
 from pipeline.core.files import write_bytes
 from pipeline.core.params import require
-from pipeline.training.checkpoint import Resume
+from pipeline.training.checkpoint import Resume, prefixed
 from pipeline.training.data import Batch
 
 Steps = Annotated[int, Range(least=1, most=10**9)]
@@ -71,11 +71,10 @@ def fit(
     label: str,
     mean: Callable[[Tensor], Tensor] | None = None,
 ) -> list[Row]:
-    """Train until the schedule or the plateau ends it; returns the history, one row per log interval.
+    """Train until the schedule or the plateau ends it; the history: one row per log interval.
 
     `validate`: measures the nets after so many steps; its figures join the row of that step, or of the next.
     `mean`: over the processes that train together, so that all log and decide alike; None where there is one.
-
     Raises UserError when a term is not finite (the last good state stays), Stopped on SIGTERM.
     """
     from pipeline.core.progress import counted  # not at the top: no result depends on how it looks
@@ -86,26 +85,27 @@ def fit(
         while step < schedule.steps and not plateaued(history, schedule):
             lr = trainer.set_progress(step / schedule.steps)
             batch = batches(step)
-            terms = trainer.step(batch)
-            sums = {key: sums[key].to(value) + value if sums else value for key, value in terms.items()}
-            step, seen = step + 1, seen + len(next(iter(batch.values())))
-            due = _due(step, schedule)
+            sums = _added(sums, trainer.step(batch))
+            step, seen, due = step + 1, seen + len(next(iter(batch.values()))), _due(step + 1, schedule)
             stop = asked() if mean is None else due.log and bool(mean(_flag(sums, asked())) > 0)
             saved = due.save or stop
             if mean and (due.log or saved):
                 sums = {key: mean(value) for key, value in sums.items()}
-            if due.validate:
-                measured = validate(step)
+            measured = validate(step) if due.validate else measured
             if due.log:
                 history.append(_row(step, sums, lr, history) | measured)
                 sums, measured = {}, Row()
                 show(step, _remark(history[-1], seen / (time.monotonic() - started)))
             if saved:
-                sums_so_far = {f"sums/{key}": value for key, value in sums.items()}
-                resume.save(sums_so_far | trainer.state(), {"step": step, "history": history, "measured": measured})
+                about = {"step": step, "history": history, "measured": measured}
+                resume.save(prefixed("sums/", sums) | trainer.state(), about)
             if stop and step < schedule.steps:
                 raise Stopped(f"{label}: stopped at step {step} of {schedule.steps}; run it again to go on")
     return history
+
+
+def _added(sums: Mapping[str, Tensor], terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: sums[key].to(value) + value if sums else value for key, value in terms.items()}
 
 
 @dataclass(frozen=True)

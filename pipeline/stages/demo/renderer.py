@@ -182,6 +182,23 @@ def _mix(colour: Numbers, other: Numbers, share: float) -> None:
 
 
 @njit(cache=True, fastmath=True)
+def _paint_nose_and_mouth(m: float, y: float, s: Numbers, looks: Numbers, colour: Numbers) -> float:
+    """Nostrils, lips, the line between; returns how much of a lip is there."""
+    tip = -0.16 - 0.12 * s[NOSE_L]
+    nostril = np.exp(-(((m - 0.075 * s[NOSE_W]) / 0.036) ** 2 + ((y - tip + 0.065) / 0.022) ** 2))
+    _mix(colour, looks[0] * 0.15, 0.9 * nostril)
+    lips = _lip_y(s) + 0.10 * s[SMILE] * (min(m, 0.3) / 0.25) ** 2
+    across = max(0.0, 1 - (m / (0.26 * s[LIP_W])) ** 2)
+    full = 0.075 * s[LIP_F] * np.sqrt(across)
+    lip = _step(0, 0.03, full - abs(y - lips + 0.012)) * min(1.0, 4 * across)
+    _mix(colour, np.array([0.62, 0.26, 0.25]), 0.62 * lip)
+    gap = 0.010 + 0.04 * s[MOUTH] * across
+    seam = _step(0, 0.018, gap - abs(y - lips)) * _step(0, 0.04, 0.27 * s[LIP_W] - m)
+    _mix(colour, np.array([0.20, 0.07, 0.07]), 0.85 * seam)
+    return float(lip)
+
+
+@njit(cache=True, fastmath=True)
 def _paint_skin(x: float, y: float, z: float, s: Numbers, looks: Numbers, colour: Numbers) -> float:
     """Skin, brows, eyes, lips, nostrils at a surface point; returns how much it shines. looks: skin, hair, iris."""
     black, white = np.array([0.03, 0.02, 0.02]), np.array([0.90, 0.88, 0.86])
@@ -214,19 +231,76 @@ def _paint_skin(x: float, y: float, z: float, s: Numbers, looks: Numbers, colour
         colour, looks[0] * 0.35, 0.55 * np.exp(-(((ey - upper - 0.045) / 0.012) ** 2)) * _step(0, 0.05, 0.15 - abs(ex))
     )
     _mix(colour, looks[0] * 0.4, 0.45 * np.exp(-(((ey - lower) / 0.012) ** 2)) * _step(0, 0.03, 0.14 - abs(ex)))
-    tip = -0.16 - 0.12 * s[NOSE_L]
-    nostril = np.exp(-(((m - 0.075 * s[NOSE_W]) / 0.036) ** 2 + ((y - tip + 0.065) / 0.022) ** 2))
-    _mix(colour, looks[0] * 0.15, 0.9 * nostril)
-    lips = _lip_y(s) + 0.10 * s[SMILE] * (min(m, 0.3) / 0.25) ** 2
-    across = max(0.0, 1 - (m / (0.26 * s[LIP_W])) ** 2)
-    full = 0.075 * s[LIP_F] * np.sqrt(across)
-    lip = _step(0, 0.03, full - abs(y - lips + 0.012)) * min(1.0, 4 * across)
-    _mix(colour, np.array([0.62, 0.26, 0.25]), 0.62 * lip)
-    gap = 0.010 + 0.04 * s[MOUTH] * across
-    seam = _step(0, 0.018, gap - abs(y - lips)) * _step(0, 0.04, 0.27 * s[LIP_W] - m)
-    _mix(colour, np.array([0.20, 0.07, 0.07]), 0.85 * seam)
+    lip = _paint_nose_and_mouth(m, y, s, looks, colour)
     glint = np.exp(-(((ex + 0.025) / 0.02) ** 2 + ((ey - 0.03) / 0.02) ** 2))
     return float(0.16 + 0.7 * inside * glint + 0.1 * lip)
+
+
+@njit(cache=True, fastmath=True)
+def _march(o: Numbers, d: Numbers, s: Numbers) -> float:
+    """How far along the ray from `o` towards `d` the person is; -1 where it is not."""
+    t, near = 4.2, 1e9
+    for _ in range(70):
+        near = _scene(o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2], s)
+        if near < 0.0015 or t > 7.6:
+            break
+        t += near * 0.9
+    return -1.0 if near > 0.01 or t > 7.6 else t
+
+
+@njit(cache=True, fastmath=True)
+def _slope(x: float, y: float, z: float, s: Numbers, normal: Numbers) -> None:
+    """The surface's normal at a point."""
+    e = 0.004
+    base = _scene(x, y, z, s)
+    normal[0] = _scene(x + e, y, z, s) - base
+    normal[1] = _scene(x, y + e, z, s) - base
+    normal[2] = _scene(x, y, z + e, s) - base
+    normal /= np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2) + 1e-12
+
+
+@njit(cache=True, fastmath=True)
+def _paint(x: float, y: float, z: float, s: Numbers, looks: Numbers, colour: Numbers, normal: Numbers) -> float:
+    """Colour of a surface point; hair bends the normal; returns how much it shines."""
+    skin, hair, cloth = _head(x, y, z, s), _hair(x, y, z, s), _cloth(x, y, z)
+    shine = 0.05
+    if hair <= skin and hair <= cloth:
+        flow = np.arctan2(x - 0.25 * s[PART], y + 0.9) * 26 + 3 * _noise(4 * x, 3 * y, 4 * z)
+        strand = 0.55 * _noise(flow, 1.5 * y, 3 * z) + 0.45 * _noise(3.1 * flow, 3 * y, 7.0)
+        for c in range(3):
+            colour[c] = looks[1, c] * (0.45 + 1.3 * strand)
+        normal[0] += 0.5 * (strand - 0.5)
+        shine = 0.22 * strand
+    elif cloth < skin:
+        weave = 0.93 + 0.12 * _noise(30 * x, 30 * y, 30 * z)
+        for c in range(3):
+            colour[c] = looks[3, c] * weave
+    else:
+        shine = _paint_skin(x, y, z, s, looks, colour)
+    return shine
+
+
+@njit(cache=True, fastmath=True)
+def _shadow(x: float, y: float, z: float, light: Numbers, s: Numbers) -> float:
+    """How much of the light reaches a point, softly; 0 to 1."""
+    shadow, reach = 1.0, 0.06
+    for _ in range(14):
+        h = _scene(x + light[0] * reach, y + light[1] * reach, z + light[2] * reach, s)
+        shadow = min(shadow, max(0.0, 7.0 * h / reach))
+        reach += max(0.04, h)
+        if shadow <= 0 or reach > 1.8:
+            break
+    return shadow
+
+
+@njit(cache=True, fastmath=True)
+def _openness(x: float, y: float, z: float, normal: Numbers, s: Numbers) -> float:
+    """How little of its surroundings is hidden from a point; at most 1."""
+    free = 1.0
+    for k in range(1, 4):
+        r = 0.07 * k
+        free -= max(0.0, r - _scene(x + normal[0] * r, y + normal[1] * r, z + normal[2] * r, s)) * 1.1 / k
+    return free
 
 
 @njit(cache=True, fastmath=True)
@@ -246,53 +320,19 @@ def _render(size: int, turn: Numbers, s: Numbers, looks: Numbers, wall: Numbers,
             o = turn @ np.array([u * 0.7, v * 0.7, 6.0])
             d = turn @ np.array([u * 0.3 / 6, v * 0.3 / 6, -1.0])
             d /= np.sqrt(d[0] ** 2 + d[1] ** 2 + d[2] ** 2)
-            t, near = 4.2, 1e9
-            for _ in range(70):
-                near = _scene(o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2], s)
-                if near < 0.0015 or t > 7.6:
-                    break
-                t += near * 0.9
-            if near > 0.01 or t > 7.6:
+            t = _march(o, d, s)
+            if t < 0:
                 continue
             x, y, z = o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2]
-            e = 0.004
-            base = _scene(x, y, z, s)
-            normal[0] = _scene(x + e, y, z, s) - base
-            normal[1] = _scene(x, y + e, z, s) - base
-            normal[2] = _scene(x, y, z + e, s) - base
-            normal /= np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2) + 1e-12
-            skin, hair, cloth = _head(x, y, z, s), _hair(x, y, z, s), _cloth(x, y, z)
-            shine = 0.05
-            if hair <= skin and hair <= cloth:
-                flow = np.arctan2(x - 0.25 * s[PART], y + 0.9) * 26 + 3 * _noise(4 * x, 3 * y, 4 * z)
-                strand = 0.55 * _noise(flow, 1.5 * y, 3 * z) + 0.45 * _noise(3.1 * flow, 3 * y, 7.0)
-                for c in range(3):
-                    colour[c] = looks[1, c] * (0.45 + 1.3 * strand)
-                normal[0] += 0.5 * (strand - 0.5)
-                shine = 0.22 * strand
-            elif cloth < skin:
-                weave = 0.93 + 0.12 * _noise(30 * x, 30 * y, 30 * z)
-                for c in range(3):
-                    colour[c] = looks[3, c] * weave
-            else:
-                shine = _paint_skin(x, y, z, s, looks, colour)
-            shadow, reach = 1.0, 0.06
-            for _ in range(14):
-                h = _scene(x + light[0] * reach, y + light[1] * reach, z + light[2] * reach, s)
-                shadow = min(shadow, max(0.0, 7.0 * h / reach))
-                reach += max(0.04, h)
-                if shadow <= 0 or reach > 1.8:
-                    break
-            open_ = 1.0
-            for k in range(1, 4):
-                r = 0.07 * k
-                open_ -= max(0.0, r - _scene(x + normal[0] * r, y + normal[1] * r, z + normal[2] * r, s)) * 1.1 / k
+            _slope(x, y, z, s, normal)
+            shine = _paint(x, y, z, s, looks, colour, normal)
+            shadow, free = _shadow(x, y, z, light, s), _openness(x, y, z, normal, s)
             lit = max(0.0, normal[0] * light[0] + normal[1] * light[1] + normal[2] * light[2])
             soft = max(0.0, normal[0] * fill[0] + normal[1] * fill[1] + normal[2] * fill[2])
             half = light - d
             half /= np.sqrt(half[0] ** 2 + half[1] ** 2 + half[2] ** 2)
             gloss = max(0.0, normal[0] * half[0] + normal[1] * half[1] + normal[2] * half[2]) ** 24
-            energy = 0.30 * max(0.15, open_) + 0.62 * lit * (0.25 + 0.75 * shadow) + 0.24 * soft * max(0.2, open_)
+            energy = 0.30 * max(0.15, free) + 0.62 * lit * (0.25 + 0.75 * shadow) + 0.24 * soft * max(0.2, free)
             for c in range(3):
                 out[row, column, c] = colour[c] * energy + shine * gloss * (0.3 + 0.7 * shadow)
     return out
