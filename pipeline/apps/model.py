@@ -12,13 +12,13 @@ from pipeline.training.checkpoint import CheckpointError, load_tensors
 from pipeline.weights.intake import identify
 from pipeline.weights.registry import WeightsError, shipped
 
-SHIPPED = "cali-sketch-faces"
+SHIPPED_SYSTEM = "cali-sketch-faces"
 
 
 def model_file(model: str, data: Path) -> Path:
     """The weights file that `--model` means: shipped, mine (of DATA/trained/joint), or a path. Raises UserError."""
     if model == "shipped":
-        return shipped(SHIPPED)
+        return shipped(SHIPPED_SYSTEM)
     if model == "mine":
         path = Layout(data).trained("joint") / WEIGHTS_FILE
         if not path.exists():

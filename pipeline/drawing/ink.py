@@ -29,6 +29,7 @@ BARE = 0.1  # darker than the paper around: ink
 DARK = 0.35  # of the brightest: black as a scanner's lid
 FAINTEST = 0.06  # ink; less is the paper's texture
 BLANK_SHARE = 2e-4  # of the sheet with ink, below which it is blank
+RULE_DARKEST = 0.5  # a darker line is drawn
 FULL = 0.5  # what the strongest strokes are brought to, where they are fainter
 SMALL = 0.7  # ink that spans less of the sheet is cut out
 AROUND = 0.03  # paper left around what is cut out, a share of it
@@ -225,17 +226,31 @@ def _without_rules(darkness: Gray) -> tuple[Gray, bool]:
 
 def _rules(darkness: Gray) -> Gray:
     """How dark the level lines that cross the sheet are, where they are; else 0."""
-    h, w = darkness.shape
-    length = _odd(w / 6)
-    thick = cv2.dilate(darkness, np.ones((5, 1), np.uint8))
-    level = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    mask = (np.asarray(level) > FAINTEST / 2).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    rules = np.zeros_like(darkness)
+    thick = np.asarray(cv2.dilate(darkness, np.ones((5, 1), np.uint8)), np.float32)
+    return np.maximum(_level_rules(thick), _tilted_rules(thick))
+
+
+def _level_rules(thick: Gray) -> Gray:
+    """Rows that are faintly inked all along, but for what is drawn over them."""
+    rules = np.zeros_like(thick)
+    open_ = thick <= RULE_DARKEST
+    faint = open_ & (thick > FAINTEST / 2)
+    covered = (faint.sum(1) > 0.9 * open_.sum(1)) & (open_.mean(1) > 0.1)
+    for row in np.flatnonzero(covered):
+        rules[row] = np.median(thick[row][faint[row]])
+    return rules
+
+
+def _tilted_rules(thick: Gray) -> Gray:
+    """Connected long pieces that together reach from side to side, where no dark shape is in their way."""
+    h, w = thick.shape
+    rules = np.zeros_like(thick)
+    long = np.asarray(cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, _odd(w / 6)), np.uint8)))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((long > FAINTEST / 2).astype(np.uint8), connectivity=8)
     for i in range(1, count):
         if stats[i, cv2.CC_STAT_WIDTH] > 0.9 * w and stats[i, cv2.CC_STAT_HEIGHT] < 0.04 * h:
             line = labels == i
-            rules[line] = np.median(level[line])  # a stroke along a rule is darker than most of it
+            rules[line] = np.median(long[line])  # a stroke along a rule is darker than most of it
     return rules
 
 
