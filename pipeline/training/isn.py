@@ -115,9 +115,7 @@ class Isn:
 
     def terms(self, photo: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The unweighted terms of G2 that have a weight."""
-        with torch.no_grad():
-            real = self._features(batch["photo"])
-        fake = self._features(photo)
+        real, fake = self._seen(batch["photo"], photo)
         losses: dict[str, Callable[[], Tensor]] = {
             "l1": lambda: l1(batch["photo"], photo),
             "adversarial": lambda: self.gan.fooling(self.gan.judge(photo, batch["noise"])),
@@ -127,6 +125,14 @@ class Isn:
             "ssim": lambda: dissimilarity(batch["photo"], photo),
         }
         return {name: loss() for name, loss in losses.items() if getattr(self.loss.weights, name)}
+
+    def _seen(self, photo: Tensor, made: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What the VGG sees in the true photo and in the made one; nothing where no loss asks."""
+        if not (self.loss.weights.perceptual or self.loss.weights.style):
+            return {}, {}
+        with torch.no_grad():
+            real = self._features(photo)
+        return real, self._features(made)
 
     def _features(self, photo: Tensor) -> dict[str, Tensor]:
         with self.gan.fabric.autocast():
