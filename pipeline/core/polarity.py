@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:  # stages that draw nothing with nets start without torch
     from torch import Tensor
 
+WHITE = 255  # the whitest 8-bit level
 Photo = NDArray[np.uint8]  # RGB (H, W, 3)
 Gray = NDArray[np.float32]  # (H, W) in [0, 1], 1 = white
 Sketch = NewType("Sketch", np.ndarray[Any, np.dtype[np.float32]])  # (H, W) in [0, 1], 1 = paper

@@ -186,7 +186,7 @@ def _overlaid(rounds: Sequence[Sequence[Mark]], shape: tuple[int, ...]) -> Darkn
     paper = np.ones(shape, np.float32)
     for marks in rounds:
         paper *= 1 - _inked(marks, shape)
-    return 1 - paper
+    return strokes_of(paper)
 
 
 def _inked(marks: Iterable[Mark], shape: tuple[int, ...]) -> Darkness:
