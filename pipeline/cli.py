@@ -98,9 +98,7 @@ def edges_hed(pictures: Own = None, out: OutOfOwn = None, data: Data = DATA, job
 
 
 @app.command()
-def style(
-    name: StyleName, pictures: Own = None, out: OutOfOwn = None, data: Data = DATA, jobs: Jobs = CORES
-) -> None:
+def style(name: StyleName, pictures: Own = None, out: OutOfOwn = None, data: Data = DATA, jobs: Jobs = CORES) -> None:
     """Draw every face in one style: data/styles/NAME; or whole pictures of your own."""
     if pictures:
         from pipeline.apps import layers
