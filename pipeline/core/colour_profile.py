@@ -1,6 +1,7 @@
 """Colours of any ICC profile -> sRGB."""
 
 import io
+from typing import Any
 
 from PIL import Image, ImageCms
 
@@ -32,7 +33,7 @@ def _without_profile(image: Image.Image) -> Image.Image:
     return _converted(image, ImageCms.createProfile("LAB")) if image.mode == "LAB" else image.convert("RGB")
 
 
-def _converted(image: Image.Image, profile: "ImageCms.core.CmsProfile | ImageCms.ImageCmsProfile") -> Image.Image:
+def _converted(image: Image.Image, profile: Any) -> Image.Image:
     """By relative colorimetry with black point compensation, as image editors do."""
     intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
     done = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), intent, "RGB", flags=flags)

@@ -235,8 +235,10 @@ def _level_rules(thick: Gray) -> Gray:
     rules = np.zeros_like(thick)
     open_ = thick <= RULE_DARKEST
     faint = open_ & (thick > FAINTEST / 2)
-    covered = (faint.sum(1) > 0.9 * open_.sum(1)) & (open_.mean(1) > 0.1)
-    for row in np.flatnonzero(covered):
+    covered = (faint.sum(1) > 0.9 * open_.sum(1)) & (open_.mean(1) > 0.4)
+    bands = np.split(np.flatnonzero(covered), np.flatnonzero(np.diff(np.flatnonzero(covered)) > 1) + 1)
+    thin = max(9, round(0.015 * len(thick)))  # a thicker band is shading
+    for row in (row for band in bands if len(band) <= thin for row in band):
         rules[row] = np.median(thick[row][faint[row]])
     return rules
 
