@@ -6,8 +6,6 @@ its params, data and code: the same run finds it again, from any workspace; a ch
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from torch import Tensor
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
+from pipeline.core.state import state_folder
 
 
 class CheckpointError(UserError):
@@ -124,18 +123,7 @@ class Resume:
 
 def resume_path(key: str) -> Path:
     """Where the state of a run lies."""
-    return cache_root() / "resume" / key
-
-
-def cache_root() -> Path:
-    """$CALI_SKETCH_CACHE, else a folder of the user's; where neither can be written, a temporary one."""
-    asked = os.environ.get("CALI_SKETCH_CACHE")
-    folder = Path(asked).expanduser() if asked else Path.home() / ".cache" / "cali-sketch"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return Path(tempfile.gettempdir()) / "cali-sketch"
-    return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir()) / "cali-sketch"
+    return state_folder() / "resume" / key
 
 
 @contextmanager
@@ -168,4 +156,4 @@ def locked(path: Path, taken: str) -> Iterator[None]:
 def workspace_lock(folder: Path) -> Path:
     """The lock file of what trains into `folder`; outside of it, where DVC does not look."""
     name = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:32]
-    return cache_root() / "workspaces" / f"{name}.lock"
+    return state_folder() / "workspaces" / f"{name}.lock"

@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from lightning.fabric import Fabric
 
-from pipeline.core.errors import UserError
+from pipeline.core.devices import pick_device
 
 CPU_BF16 = ("avx512_bf16", "amx_bf16")  # instructions that make bf16 faster than fp32
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -26,19 +25,15 @@ class Device:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        if self.device not in DEVICES:
-            raise UserError(f"--device {self.device}: there are {', '.join(DEVICES)}")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise UserError(
-                "--device cuda: torch finds no CUDA device here; --device cpu, or auto, takes what there is"
-            )
+        pick_device(self.device)
 
     def fabric(self) -> Fabric:
         """The launched Fabric of this process."""
         here, all_of_them = (int(os.environ.get(key, 1)) for key in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+        kind, _, number = self.device.partition(":")
         fabric = Fabric(
-            accelerator=self.device,
-            devices=here,
+            accelerator=kind,
+            devices=[int(number)] if number else here,
             num_nodes=all_of_them // here,
             strategy="ddp" if all_of_them > 1 else "auto",
             precision=self.chosen_precision(),  # type: ignore[arg-type]
@@ -50,6 +45,6 @@ class Device:
         """What `auto` stands for here."""
         if self.precision != "auto":
             return self.precision
-        cuda = self.device == "cuda" or (self.device == "auto" and torch.cuda.is_available())
+        cuda = self.device.startswith("cuda") or (self.device == "auto" and torch.cuda.is_available())
         able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
         return "bf16-mixed" if cuda or any(able.get(name) for name in CPU_BF16) else "32-true"
