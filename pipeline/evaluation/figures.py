@@ -11,7 +11,7 @@ from pipeline.evaluation import results
 
 def systems(layout: Layout) -> list[str]:
     """Those that were measured. Raises UserError where none was."""
-    found = sorted({path.parents[1].name for path in layout.evaluation.glob("*/*/details.json")})
+    found = sorted({path.parents[1].name for path in layout.evaluation.glob("[!.]*/*/details.json")})
     if not found:
         raise UserError(f"{layout.evaluation}: nothing measured yet; run: dvc repro evaluate")
     return found

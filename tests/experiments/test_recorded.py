@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
-from pipeline.evaluation import results
+from pipeline.evaluation import figures, results
 from pipeline.experiments import recorded
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +62,11 @@ def test_a_run_is_kept_with_all_that_made_it_and_shown(workspace: Path) -> None:
     assert made.startswith("# Results\n")
     assert made.endswith("and more")
     assert recorded.refreshed(made, workspace / "docs/results") == made
+
+
+def test_what_an_evaluation_under_way_has_written_is_not_read(workspace: Path) -> None:
+    (workspace / "data/evaluation/apart").rename(workspace / "data/evaluation/.apart.half-done")
+    assert figures.systems(Layout(workspace / "data")) == ["joint"]
 
 
 def test_refreshing_writes_readme_and_docs(workspace: Path) -> None:
