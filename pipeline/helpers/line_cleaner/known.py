@@ -103,7 +103,9 @@ def person(folder: Path, name: str, rng: np.random.Generator) -> list[Stroke]:
         ink, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (FILLED_PX * OVER,) * 2)
     )
     pieces = [piece for piece in chains(thinned(ink > filled)) if len(piece) > 1]
-    even = [Stroke.even((points - np.float32(0.5)) / OVER, np.ones(len(points), np.float32)) for points in pieces]
+    even = [
+        Stroke.even(((points - 0.5) / OVER).astype(np.float32), np.ones(len(points), np.float32)) for points in pieces
+    ]
     return [_drawn(stroke.points, rng) for stroke in smooth(even, SMOOTH_PX, MIN_PX, STEP_PX)]
 
 
