@@ -83,8 +83,7 @@ def _names(whole: Section) -> Broken:
     missing = [name for name in ("canny", "hed") if name not in whole.edges.names]
     if missing:
         yield f"edges.names: {list(whole.edges.names)}; allowed: canny and hed, pack needs both"
-    users = [("pack", whole.pack), *_stages(whole)]
-    for section, params in users:
+    for section, params in _stages(whole):
         lost = [name for name in getattr(params, "styles", ()) if name not in whole.styles.names]
         if lost:
             yield f"{section}.styles: {lost}; allowed: those of styles.names, {', '.join(whole.styles.names)}"
