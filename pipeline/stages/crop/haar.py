@@ -41,8 +41,7 @@ class Box:
 
 def locate_haar(path: Path, photo: Photo, params: CropParams) -> Found:
     """The one face of a portrait: its pupils by the eye cascade, else where eyes lie in such a box."""
-    small, shrink = searched(photo)
-    gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    gray, shrink = searched(np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.uint8))
     turn, box = _face(gray)
     upright = turned(gray, turn)
     eyes = [_eye(upright, box, half) for half in (0, 1)]
@@ -63,7 +62,7 @@ def _face(gray: Gray8) -> tuple[int, Box]:
     turn = max(faces, key=lambda turn: max((box.evidence for box in faces[turn]), default=0))
     if not faces[turn]:
         raise Unusable("no face")
-    best = max(faces[turn], key=lambda box: box.side * min(box.evidence, SURE))
+    best = faces[turn][0]
     rivals = [box for box in faces[turn] if box.side > 0.6 * best.side and _apart(box, best)]
     if rivals:
         raise Unusable("several faces", f"{len(rivals) + 1} of similar size")
@@ -76,7 +75,7 @@ def _apart(a: Box, b: Box) -> bool:
 
 
 def _faces(gray: Gray8, least: int, least_px: int) -> list[Box]:
-    """Boxes of at least that much evidence and that side, in a picture (H, W)."""
+    """Boxes of at least that much evidence and that side, in a picture (H, W), the likeliest first."""
     boxes, _, weights = _cascade("frontalface_default").detectMultiScale3(
         gray, 1.05, 5, minSize=(least_px, least_px), outputRejectLevels=True
     )

@@ -1,29 +1,26 @@
 """Photos that lie on their side or upside down: quarter turns and the way back."""
 
-from typing import TypeVar
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.polarity import Photo
 from pipeline.stages.crop.settings import Point
 
 SEARCH_PX = 480  # ours: detection runs on photos shrunk to this shorter side; faces in portraits stay > 100 px
 TURNS = (0, 1, 2, 3)  # quarter turns counterclockwise that may set a photo upright
-Image = TypeVar("Image", bound=NDArray[np.uint8])
+Pixels = NDArray[np.uint8]  # (H, W) or (H, W, 3)
 
 
-def searched(photo: Photo) -> tuple[Photo, float]:
-    """The photo (H, W, 3) as detectors see it, and how much it was shrunk: at most 1."""
-    shrink = min(1.0, SEARCH_PX / min(photo.shape[:2]))
-    small = cv2.resize(photo, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+def searched(image: Pixels) -> tuple[Pixels, float]:
+    """A picture (H, W, …) as detectors see it, and its scale: at most 1."""
+    shrink = min(1.0, SEARCH_PX / min(image.shape[:2]))
+    small = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.uint8), shrink
 
 
-def turned(image: Image, turn: int) -> Image:
+def turned(image: Pixels, turn: int) -> Pixels:
     """A picture (H, W, …) turned counterclockwise by `turn` quarters."""
-    return np.ascontiguousarray(np.rot90(image, turn))  # type: ignore[return-value]
+    return np.ascontiguousarray(np.rot90(image, turn))
 
 
 def turned_back(point: Point, turn: int, shape: tuple[int, ...]) -> Point:
