@@ -11,7 +11,7 @@ from models.generators.unet_mru import MaskedResidualUnit, UnetMruGenerator, bes
 
 def generator(norm: str = "instance", in_channels: int = 1, width: int = 4) -> UnetMruGenerator:
     torch.manual_seed(0)
-    return UnetMruGenerator(in_channels, 3, width, blocks=2, dilation=2, norm=norm, up="resize", padding="zeros")
+    return UnetMruGenerator(in_channels, 3, width, blocks=2, dilation=2, norm=norm)
 
 
 def unit_with_gates(m: float, n: float, out_channels: int) -> MaskedResidualUnit:

@@ -19,7 +19,7 @@ RUNNER = Path(__file__).with_name("training_runs.py")
 
 
 def run(*command: str, cache: Path, **env: str) -> subprocess.CompletedProcess:
-    checkout = str(RUNNER.parent.parent)
+    checkout = os.pathsep.join(str(RUNNER.parents[up]) for up in (2, 1))
     settings = os.environ | {"CALI_SKETCH_CACHE": str(cache), "PYTHONPATH": checkout, "OMP_NUM_THREADS": "1"} | env
     return subprocess.run([sys.executable, *command], env=settings, capture_output=True, text=True)
 
@@ -32,7 +32,7 @@ def test_kill_9_at_20_points_of_each_stage_changes_no_byte(tmp_path: Path) -> No
 
 def history(folder: Path) -> np.ndarray:
     with (folder / "history.csv").open() as file:
-        return np.array([[float(v) for v in row.values()] for row in csv.DictReader(file)])
+        return np.array([[float(v or "nan") for v in row.values()] for row in csv.DictReader(file)])
 
 
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:

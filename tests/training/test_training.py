@@ -1,7 +1,7 @@
 """Training at a tiny size: resuming equals not stopping, plateaus, targets, bad numbers."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -323,9 +323,17 @@ def test_r1_is_the_squared_slope_of_d() -> None:
     assert trainer.gan._gradient_penalty(torch.rand(2, 1, 8, 8)).item() == pytest.approx(9)
 
 
+@dataclass(frozen=True)
+class NoWeights:
+    """As ScnWeights, which refuses that nothing is asked of the SCN."""
+
+    adversarial: float
+    calibration: float
+
+
 def test_the_photo_teaches_the_scn_as_much_as_asked(data: Path) -> None:
     """The photo's losses alone: their gradient in G1 is as large as its weight, and G1 keeps its weights at 0."""
-    fabric, weights_of = CPU.fabric(), scn.ScnWeights(0.0, 0.0)
+    fabric, weights_of = CPU.fabric(), NoWeights(adversarial=0.0, calibration=0.0)
     batch = Batches(read_split(Layout(data), "train"), LAYERS, ("sketch/xdog",), 2, STILL, 0)(0)
     slopes = []
     for weight in (1.0, 3.0, 0.0):
@@ -499,7 +507,7 @@ def test_state_survives_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fdopen", full)
+    monkeypatch.setattr("pipeline.core.files.open", full, raising=False)
     with pytest.raises(UserError, match=r"No space.*the state saved before stays"):
         resume.save({"a": torch.zeros(3)}, {"step": 2})
     monkeypatch.undo()

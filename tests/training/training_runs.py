@@ -63,8 +63,7 @@ def watch(stage: str, event: Callable[[], None]) -> None:
         return watched
 
     TRAINERS[stage].step = around(TRAINERS[stage].step)
-    opened = os.fdopen
-    pipeline.core.files.os.fdopen = lambda *args: Halting(opened(*args), event)
+    pipeline.core.files.open = lambda *args: Halting(open(*args), event)  # noqa: SIM115
     pipeline.core.files.os.replace = around(os.replace)
     checkpoint.save = around(checkpoint.save)
 
