@@ -49,7 +49,7 @@ def test_an_option_that_a_kind_does_not_use_is_refused(option: str) -> None:
 
 
 def test_a_kind_that_is_none_is_refused() -> None:
-    with pytest.raises(ParamsError, match="resnett.*resnet, unet_mru"):
+    with pytest.raises(ParamsError, match=r"resnett.*resnet, unet_mru"):
         net("resnett", **OPTIONS["resnet"])
 
 
