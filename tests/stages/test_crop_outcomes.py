@@ -131,3 +131,10 @@ def test_the_same_photos_among_more_keep_their_ids_and_splits(folder: Path, tmp_
     for i in range(8):
         picture(30 + i).save(folder / "a" / f"0{i}.png")
     assert before.items() <= rows().items()
+
+
+def test_what_is_no_photo_to_read_is_told(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "IMG_0001.HEIC").write_bytes(b"")
+    picture(9).save(folder / "face.jfif", "JPEG")
+    assert cropped(tmp_path)[0] == {"00.png", "01.png", "02.png", "face.jfif"}
+    assert "convert to JPEG or PNG first: 1 (IMG_0001.HEIC)" in capsys.readouterr().err
