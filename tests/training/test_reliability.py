@@ -15,6 +15,7 @@ from test_training import write_data
 
 from pipeline.training.checkpoint import load_tensors
 
+STEPS, RATE = 6, 1e-3  # of test_training's params: no weight can be further off
 RUNNER = Path(__file__).with_name("training_runs.py")
 
 
@@ -50,5 +51,7 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
         a, b = (load_tensors(folder / "weights.safetensors")[0] for folder in (one, two))
         assert a.keys() == b.keys()
         off = np.concatenate([(a[key].float() - b[key].float()).abs().flatten().numpy() for key in a])
-        assert np.quantile(off, 0.99) < 1e-4, stage  # Adam takes a whole step where a gradient is near to nothing
+        # Adam takes a whole step where a gradient is near to nothing; joint starts from two such trainings
+        assert np.quantile(off, 0.99) < (RATE if stage == "joint" else 1e-4), stage
+        assert off.max() < 2 * STEPS * RATE, stage
         assert sorted(path.name for path in two.iterdir()) == sorted(path.name for path in one.iterdir())
