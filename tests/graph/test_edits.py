@@ -15,7 +15,12 @@ def stale(checkout: Checkout) -> set[str]:
     """Stages that `dvc status` names, without those that only wait for them."""
     with Repo(str(checkout.folder)) as repo:
         found: Mapping[str, Any] = repo.status()
-    return {name for name, changes in found.items() if any("changed deps" in c for c in changes if isinstance(c, dict))}
+    own = {
+        name.rpartition(":")[2]  # outside of its folder DVC names the file, too
+        for name, changes in found.items()
+        if any("changed deps" in c for c in changes if isinstance(c, dict))
+    }
+    return own
 
 
 def kinds(stages: set[str]) -> set[str]:
