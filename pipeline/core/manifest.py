@@ -27,7 +27,7 @@ class Face:
     sha256: str  # of the source file
     subject: str  # never in two splits
     split: str  # TRAIN, VAL, TEST or a further named test set
-    alignment: str  # how the eyes were found: "given", "detected", "box" or "none"
+    alignment: str  # "given", "detected", "box" (a face, eyes guessed), "none"; ", turned 180" where set upright
     transform: tuple[float, float, float, float, float, float]  # source px -> crop px, rows of the 2x3 matrix
     exposure: int = 0  # 0: as photographed; else the number of a copy of a training photo under another exposure
 
