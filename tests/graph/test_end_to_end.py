@@ -145,7 +145,8 @@ def test_misspelt_params_key_stops_before_the_work(checkout: Checkout) -> None:
     finally:
         (checkout / "params.yaml").write_text(text)
     assert done.returncode == 2
-    assert "equalize: unknown ['clip_limt'], missing ['clip_limit']" in done.stderr
+    assert "equalize.clip_limt: unknown" in done.stderr
+    assert "equalize.clip_limit: missing" in done.stderr
     assert (checkout / "data/equalized").is_dir()
 
 
