@@ -239,9 +239,10 @@ def evaluate_sketches(
     """Measure how human each style is, raw, simplified and deformed: data/sketch_statistics."""
     from pipeline.core import params
     from pipeline.evaluation import sketch_statistics
+    from pipeline.stages import pack
 
     section = params.load(sketch_statistics.EvaluateSketchesParams, "evaluate_sketches")
-    sketch_statistics.run(section, data, jobs)
+    sketch_statistics.run(section, pack.packed_styles(), data, jobs)
 
 
 @app.command()

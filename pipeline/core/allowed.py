@@ -142,8 +142,8 @@ def is_part(text: str) -> bool:
 
 
 def is_path(text: str) -> bool:
-    """Whether a file system could have it."""
-    return bool(text.strip()) and "\0" not in text
+    """Whether a file system could have it; DVC takes ~ for a name, so it is to be written out."""
+    return bool(text.strip()) and "\0" not in text and not text.startswith("~")
 
 
 def is_name(text: str) -> bool:
@@ -157,9 +157,9 @@ Side = Annotated[int, Range(least=64, most=1024)]  # of a crop that helper nets 
 BatchSize = Annotated[int, Range(least=1, most=4096)]
 Weight = Annotated[float, Range(least=0, most=1e6)]  # of a loss
 Seed = Annotated[int, Range(least=0, most=2**32 - 1)]
-FilePath = Annotated[str, That(is_path, "a path")]
+FilePath = Annotated[str, That(is_path, "a path without ~")]
 PathPart = Annotated[str, That(is_part, "one component of a path")]
-OptionalPath = Annotated[str, That(lambda text: not text or is_path(text), 'a path, or ""')]
+OptionalPath = Annotated[str, That(lambda text: not text or is_path(text), 'a path without ~, or ""')]
 Name = Annotated[str, That(is_name, "a name of letters, digits, _ and -")]
 Glob = Annotated[str, That(is_glob, 'a glob pattern of paths below the folder, such as "**/*.jpg"')]
 OptionalRegex = Annotated[

@@ -9,6 +9,7 @@ from PIL import Image, TiffImagePlugin
 
 BITS, PHOTOMETRIC, MAX_SAMPLE, SAMPLE_FORMAT, MAX_FLOAT_SAMPLE = 258, 262, 281, 339, 341  # TIFF 6.0
 WHITE_IS_ZERO = 0
+SIGNED = 2
 OVERSHOOT = 0.5  # ours: floats this far beyond their range come from resampling and are cut
 
 
@@ -18,7 +19,8 @@ class RangeError(ValueError):
 
 def is_deep(image: Image.Image) -> bool:
     """Whether Pillow would not bring the samples to 8 bits, or by the wrong range."""
-    return image.mode == "F" or image.mode.startswith("I") or (_has(image, MAX_SAMPLE) and _bits(image) > 8)
+    deep = image.mode == "F" or image.mode.startswith("I") or _is_signed(image)
+    return deep or (_has(image, MAX_SAMPLE) and _bits(image) > 8)
 
 
 def to_8_bits(image: Image.Image, path_bytes: bytes) -> Image.Image:
@@ -53,8 +55,9 @@ def _declared_top(image: Image.Image, samples: NDArray[Any]) -> float:
         return float(np.max(_tag(image, MAX_FLOAT_SAMPLE) or 1.0))
     if _has(image, MAX_SAMPLE):
         return float(np.max(_tag(image, MAX_SAMPLE)))
-    if image.mode == "I" and _bits(image) > 16:
-        raise RangeError("whole numbers of 32 bits without a range (MaxSampleValue); save it with 8 or 16 bits")
+    if _is_signed(image) or (image.mode == "I" and _bits(image) > 16):
+        kind = "with a sign" if _is_signed(image) else "of 32 bits"
+        raise RangeError(f"whole numbers {kind} without a range (MaxSampleValue); save it with 8 or 16 bits, unsigned")
     return float(2 ** _bits(image) - 1)
 
 
@@ -71,6 +74,11 @@ def _scaled(samples: NDArray[Any], top: float) -> NDArray[np.uint8]:
 
 def _bits(image: Image.Image) -> int:
     return int(np.max(_tag(image, BITS) or (32 if image.mode == "I" else 16)))
+
+
+def _is_signed(image: Image.Image) -> bool:
+    """Whether zero is no end of the range: which value is black is not told."""
+    return SIGNED in (_tag(image, SAMPLE_FORMAT) or ())
 
 
 def _has(image: Image.Image, tag: int) -> bool:

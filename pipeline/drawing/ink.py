@@ -25,6 +25,7 @@ EVEN = 0.96  # paper this near to the brightest is lit evenly
 MARGIN = 0.08  # the sheet's edge, where no face is
 UNEVEN_SHARE = 0.04  # of the margin's paper, from which on the light is uneven
 FLAT_SHARE = 0.8  # of the bare paper with one value: no scan, no photo
+SHADOW = 0.1  # on paper of one value, dim paper no nearer to that value: tones of a drawing lie near bare paper
 BARE = 0.1  # darker than the paper around: ink
 DARK = 0.35  # of the brightest: black as a scanner's lid
 FAINTEST = 0.06  # ink; less is the paper's texture
@@ -60,7 +61,8 @@ def ink_from_paper(picture: Picture, invert: bool = False, cut: bool = True) -> 
         notes.append("light on dark: inverted")
     sheet = _reduced(sheet)
     if min(sheet.shape[:2]) < LEAST_PX:
-        raise Refused(f"a drawing of {sheet.shape[1]}x{sheet.shape[0]} px is too small", "scan it larger")
+        h, w = picture.rgb.shape[:2]
+        raise Refused(f"a drawing of {w}x{h} px is too small or too narrow", "scan it larger")
     frame = _frame(sheet)
     if frame.mean() > MOST_FRAME:
         raise Refused(*BLANK)
@@ -162,8 +164,8 @@ def _paper(sheet: Photo, frame: NDArray[np.bool_]) -> tuple[NDArray[np.float32],
     bare = reached & (np.abs(values / np.maximum(closed, 1 / 255) - 1).max(2) < BARE)
     uneven = _is_uneven(gray, lit, reached)
     level = np.median(values[bare & lit], axis=0).astype(np.float32)
-    flat = float((np.abs(values[bare & lit] - level).max(1) <= 1.5 / 255).mean())
-    if flat > FLAT_SHARE and not uneven:
+    exact = np.abs(values - level).max(2) <= 1.5 / 255
+    if float(exact[bare & lit].mean()) > FLAT_SHARE and not (uneven and _is_shaded(exact, bare & ~lit)):
         return np.broadcast_to(np.maximum(level, 1 / 255), sheet.shape).astype(np.float32), False
     surface = cv2.resize(_filled(values, bare), sheet.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(surface, np.float32), uneven
@@ -175,6 +177,12 @@ def _is_uneven(gray: Gray, lit: NDArray[np.bool_], reached: NDArray[np.bool_]) -
     margin = reached.copy()
     margin[edge:-edge, edge:-edge] = False
     return bool(margin.any()) and float((gray[margin] < EVEN * np.median(gray[lit])).mean()) > UNEVEN_SHARE
+
+
+def _is_shaded(exact: NDArray[np.bool_], dim: NDArray[np.bool_]) -> bool:
+    """Whether dim paper lies far from all paper of the exact value."""
+    away = cv2.distanceTransform((~exact).astype(np.uint8), cv2.DIST_L2, 3)
+    return bool(dim.any()) and float(away[dim].max()) > SHADOW * max(exact.shape)
 
 
 def _reached(gray: Gray, lit: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:

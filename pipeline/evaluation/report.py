@@ -149,7 +149,7 @@ def _known(name: str, found: Sequence[tuple[list[str], Mapping[str, Any]]]) -> b
     return any(scores.get(name) is not None for _, scores in found)
 
 
-def statistics(layout: Layout) -> list[tuple[str, str]]:
+def statistics(layout: Layout, styles: Sequence[str]) -> list[tuple[str, str]]:
     """What the data set is made of."""
     faces = read_photographed(layout)
     counts = Counter(face.split for face in faces)
@@ -161,14 +161,14 @@ def statistics(layout: Layout) -> list[tuple[str, str]]:
         ("subjects", str(len({face.subject for face in faces}))),
         ("eyes", ", ".join(f"{name} {count}" for name, count in sorted(alignment.items()))),
         ("packed splits", ", ".join(splits(layout))),
-        *((f"{name} by", method) for name, method in methods(layout).items()),
+        *((f"{name} by", method) for name, method in methods(layout, styles).items()),
         ("rejected", str(len(read_rejected(layout)))),
     ]
 
 
-def methods(layout: Layout) -> dict[str, str]:
+def methods(layout: Layout, styles: Sequence[str]) -> dict[str, str]:
     """Layer -> the method that drew it, where its stage has several."""
-    folders = [layout.edges("hed"), *sorted(layout.style(".").glob("*"))]
+    folders = [layout.edges("hed"), *map(layout.style, styles)]
     return {folder.name: _method(folder) for folder in folders if "method" in made_with(folder)}
 
 
@@ -214,7 +214,7 @@ def run(params: ReportParams, first: str, data: Path) -> None:
             "curves": trained(layout),
             "sketches": list(csv.reader((layout.sketch_statistics / "table.csv").read_text().splitlines())),
             "distributions": (layout.sketch_statistics / "distributions.svg").read_text(),
-            "statistics": statistics(layout),
+            "statistics": statistics(layout, split.styles),
             "rejected": read_rejected(layout),
             "params": params_path().read_text(encoding="utf-8"),
             "versions": [("Python", platform.python_version()), *((name, version(name)) for name in PACKAGES)],

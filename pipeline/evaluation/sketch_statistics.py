@@ -164,18 +164,18 @@ def _seen(sketch: Sketch, net: EdgeDetector) -> NDArray[np.float64]:
     return torch.cat([x.mean((0, 2, 3)) for x in maps]).double().numpy()
 
 
-def sets_of(layout: Layout, people: str) -> list[Drawings]:
-    """Every style raw, simplified and deformed; last the people's drawings: given, or those that came with the photos.
+def sets_of(layout: Layout, styles: Sequence[str], people: str) -> list[Drawings]:
+    """The styles raw, simplified and deformed; last the people's drawings: given, or those that came with the photos.
 
     Raises UserError where a folder is given that holds none.
     """
     ids = [face.id for face in read_photographed(layout)]
     canny = [layout.edges("canny") / f"{face}.png" for face in ids]
     found = []
-    for raw in sorted(path for path in (layout.root / "styles").glob("*") if path.is_dir()):
-        kinds = {"raw": raw} | {kind: layout.simplified(raw.name) / kind for kind in ("clean", "deformed")}
+    for style in styles:
+        kinds = {"raw": layout.style(style)} | {kind: layout.simplified(style) / kind for kind in ("clean", "deformed")}
         for kind, folder in kinds.items():
-            found.append(Drawings(f"{raw.name} {kind}", [folder / f"{face}.png" for face in ids], canny))
+            found.append(Drawings(f"{style} {kind}", [folder / f"{face}.png" for face in ids], canny))
     if people:
         files = sorted(path for path in Path(people).rglob("*") if path.suffix.lower() in SUFFIXES)
         if not files:
@@ -186,12 +186,12 @@ def sets_of(layout: Layout, people: str) -> list[Drawings]:
     return [*found, Drawings(PEOPLE, [file for file, _ in own], [edges for _, edges in own])]
 
 
-def run(params: EvaluateSketchesParams, data: Path, jobs: int) -> None:
+def run(params: EvaluateSketchesParams, styles: Sequence[str], data: Path, jobs: int) -> None:
     """-> data/sketch_statistics/: sketches.csv, summary.json, table.csv, distributions.svg; prints the table.
 
     Without drawings by people nothing is compared, and the table says so.
     """
-    sets = [part for part in sets_of(Layout(data), params.people) if part.files]
+    sets = [part for part in sets_of(Layout(data), styles, params.people) if part.files]
     rows = {part.name: map_images(_one, _tasks(part), jobs, part.name) for part in sets}
     net = loaders.net("edge_detector")
     seen = {part.name: features(map(import_sketch, part.files), net) for part in sets}  # type: ignore[arg-type]

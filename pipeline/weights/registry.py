@@ -241,7 +241,8 @@ def weight_file(name: str) -> Path:
         how = f"run: cali-sketch weights get {name}, or " if entry.fetched else ""
         raise WeightsError(
             f"weights '{name}' are missing: {how}get {entry.file} ({entry.source}) and put it into "
-            f"data/weights/{name}/ or the folder that CALI_SKETCH_WEIGHTS names"
+            f"data/weights/{name}/ or the folder that CALI_SKETCH_WEIGHTS names; "
+            "of another name: cali-sketch weights import FILE"
         )
     if path.name == entry.file:
         check_hash(path, entry)
@@ -251,7 +252,10 @@ def weight_file(name: str) -> Path:
 def check_hash(path: Path, entry: WeightFile) -> None:
     """Raises WeightsError where the file is not the published one."""
     if entry.sha256 and not sha256(path).startswith(entry.sha256):
-        raise WeightsError(f"{path}: not the published {entry.file} (its sha256 differs): cut short or another net's")
+        raise WeightsError(
+            f"{path}: not the published {entry.file} (its sha256 differs): cut short or another "
+            f"net's; delete it and get it anew ({entry.source})"
+        )
 
 
 def sha256(path: Path) -> str:

@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile, ZipFile
 
 import cv2
 import numpy as np
@@ -15,10 +16,41 @@ if TYPE_CHECKING:  # torch is imported where tensors are read: stages that only 
 
     Tensors = dict[str, Tensor]
 
+HDF5, ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
+
 
 def load_tensors(path: Path) -> "Tensors":
-    """Tensors of a .safetensors, Caffe, Keras or PyTorch file; the last is read as data only, never run as code."""
-    return READERS.get(path.suffix, _load_torch)(path)
+    """Tensors of a safetensors, Caffe, Keras or PyTorch file; the last is read as data only, never run as code.
+
+    What a file is its first bytes tell, whatever its name; where they do not, its suffix. Raises WeightsError.
+    """
+    return _reader(path)(path)
+
+
+def _reader(path: Path) -> "Callable[[Path], Tensors]":
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise _cut(path, error) from error
+    if head.lstrip()[:1] == b"<":
+        raise WeightsError(f"{path}: a web page, not weights; open its address in a browser and take the file there")
+    if head.startswith(HDF5):
+        return _load_keras
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
+        return _load_safetensors
+    if head.startswith(ZIP) and not _is_of_torch(path):
+        raise WeightsError(f"{path}: an archive; unpack it and give the weight file in it")
+    return READERS.get(path.suffix, _load_torch)
+
+
+def _is_of_torch(path: Path) -> bool:
+    """Whether a ZIP archive is a PyTorch file, or cut."""
+    try:
+        with ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (BadZipFile, OSError):
+        return True
 
 
 def _load_safetensors(path: Path) -> "Tensors":
@@ -36,7 +68,9 @@ def _load_torch(path: Path) -> "Tensors":
 
     try:
         loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError as error:
+        raise WeightsError(f"{path}: not a whole weight file (no PyTorch file, or more than tensors)") from error
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
         raise _cut(path, error) from error
     for holder in ("model", "state_dict"):  # where training scripts put the net beside its settings
         loaded = loaded[holder] if isinstance(loaded, dict) and isinstance(loaded.get(holder), dict) else loaded

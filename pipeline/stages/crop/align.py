@@ -66,9 +66,9 @@ def crop_sketch(sketch: Sketch, matrix: Matrix, params: CropParams) -> Sketch:
 
 def align(path: Path, photo: Photo, params: CropParams) -> tuple[Matrix, str]:
     """The crop's transform and how it was found. Raises Unusable."""
+    if min(photo.shape[:2]) < params.min_face_px * 2:
+        raise Unusable("too small", f"{photo.shape[1]}x{photo.shape[0]} px")
     if params.detector == "aligned":
-        if min(photo.shape[:2]) < params.min_face_px * 2:
-            raise Unusable("too small", f"{photo.shape[1]}x{photo.shape[0]} px")
         return fit_matrix(photo.shape, params.size), "none"
     found = LOCATORS[params.detector](path, photo, params)
     distance = float(np.hypot(found.right[0] - found.left[0], found.right[1] - found.left[1]))

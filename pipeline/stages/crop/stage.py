@@ -54,7 +54,7 @@ def run(params: CropParams, data: Path, jobs: int) -> None:
     """params.photos -> data/faces. Raises UserError where too many sources are unusable, but lists them."""
     layout, photos = Layout(data), find_photos(params)
     with new_folder(layout.faces) as out:
-        results = map_images(partial(_one, params, out), photos, jobs, "crop")
+        results = map_images(partial(_one, params, out), photos, jobs, "crop", killed=_killed)
         faces, rejected = _without_copies(results, out)
         console.print(f"crop: {len(faces)} faces, {len(rejected)} rejected{_reasons(rejected)}")
         _check_count(faces, rejected, params, layout)
@@ -125,6 +125,10 @@ def _one(params: CropParams, out: Path, source: Source) -> Face | Rejected:
     digest = hashlib.sha256(source.path.read_bytes()).hexdigest()
     a, b, c, d, e, f = (float(v) for v in matrix.ravel())
     return Face(face_id, name, digest, "", "", alignment, (a, b, c, d, e, f))
+
+
+def _killed(source: Source) -> Face | Rejected:
+    return Rejected(printable(source.name), "failed", "its process was killed (out of memory?)")
 
 
 def _cropped(params: CropParams, source: Source) -> Cropped:
