@@ -429,10 +429,11 @@ def weights_get(
 
 def main() -> None:
     """Run a command; what went wrong is one line on stderr, and of what nobody foresaw a log file."""
-    from pipeline.core.process import one_line, prepare, report
+    from pipeline.core.process import check_data_link, one_line, prepare, report
 
     sys.argv[1:] = prepare(sys.argv[1:])
     try:
+        check_data_link(os.environ.get("DVC_ROOT"))
         app()
     except Stopped as stopped:
         print(stopped, file=sys.stderr)

@@ -5,6 +5,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from pipeline.core.errors import UserError
 from pipeline.core.printable import printable
 from pipeline.core.state import state_folder, write_log
 
@@ -37,6 +38,20 @@ def _cache_somewhere() -> None:
     """Compiled loops lie beside their source, or, in a read-only installation, with this program's state."""
     if not os.access(PACKAGE, os.W_OK):
         os.environ.setdefault("NUMBA_CACHE_DIR", str(state_folder() / "numba"))
+
+
+def check_data_link(root: str | None) -> None:
+    """Raises UserError where DVC runs this in `root` and will not keep what it makes: data/ leads out of git's folder.
+
+    Without git DVC follows the link.
+    """
+    data = Path(root or "", "data")
+    git = next((folder for folder in data.absolute().parents if (folder / ".git").exists()), None)
+    if root and git and data.is_symlink() and not data.resolve().is_relative_to(git.resolve()):
+        raise UserError(
+            "data is a link out of the git repository, where DVC keeps nothing; make it a folder: photos may lie "
+            "anywhere (crop.photos), and so may what DVC keeps (dvc cache dir PATH; dvc config cache.type symlink)"
+        )
 
 
 def one_line(text: str) -> str:

@@ -38,7 +38,7 @@ def test_a_list_has_so_many_items(rule: Items, inside: list[tuple[str, ...]], ou
     [
         (is_name, ["train", "a-b_1"], ["", "a b", "-a", "a/b", "..", "é", "a" * 65]),
         (is_part, ["photos", "a b", "é"], ["", ".", "..", "a/b", "a\\b", "a\0"]),
-        (is_path, ["data", "/a/b", "../a"], ["", " ", "a\0b"]),
+        (is_path, ["data", "/a/b", "../a", "a~"], ["", " ", "a\0b", "~/a"]),
         (is_glob, ["**/*", "*/photos/*.jpg", "a"], ["", "/a", "~", "../*", "a/../b", "\0"]),
         (has_group, [r"^(\w+)/", "(a)(b)"], ["", "a", "(", "(?:a)", "[", "*"]),
     ],

@@ -77,6 +77,17 @@ def test_whole_numbers_of_32_bits_need_a_range(tmp_path: Path) -> None:
     assert off(tmp_path / "b.tiff") < 1
 
 
+@pytest.mark.parametrize("kind", [np.int16, np.int8])
+def test_whole_numbers_with_a_sign_need_a_range(tmp_path: Path, kind: type) -> None:
+    """As CT pictures have them: nobody knows which value is black."""
+    tifffile.imwrite(tmp_path / "a.tiff", (RAMP * 100 - 50).astype(kind))
+    with pytest.raises(ImageError, match="with a sign without a range"):
+        import_photo(tmp_path / "a.tiff")
+    if kind is np.int16:
+        tifffile.imwrite(tmp_path / "b.tiff", (RAMP * 1000).astype(kind), extratags=[(281, "H", 1, 1000, True)])
+        assert off(tmp_path / "b.tiff") < 1
+
+
 def fixed(*values: float) -> bytes:
     return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
 

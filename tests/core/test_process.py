@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.process import expanded
+from pipeline.core.errors import UserError
+from pipeline.core.process import check_data_link, expanded
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,3 +96,22 @@ def test_the_users_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert expanded("--out=~/photos") == "/home/me/photos".join(("--out=", ""))
     assert expanded("a~b") == "a~b"
     assert expanded("x=~/y") == "x=~/y"
+
+
+def test_a_link_for_data_is_followed_or_refused_at_the_start(tmp_path: Path) -> None:
+    """DVC runs a stage, and only then says that data/ is outside of git's folder."""
+    root, away = tmp_path / "clone", tmp_path / "large disk"
+    root.mkdir()
+    away.mkdir()
+    (root / "data").symlink_to(away)
+    check_data_link(str(root))  # no git: DVC follows it
+    (root / ".git").mkdir()
+    check_data_link(None)  # no DVC
+    with pytest.raises(UserError, match="data is a link out of the git repository"):
+        check_data_link(str(root))
+    done = python("from pipeline.cli import main; main()", "demo", DVC_ROOT=str(root))
+    assert (done.returncode, done.stderr[:22]) == (2, b"error: data is a link ")
+    (root / "data").unlink()
+    (root / "disk").mkdir()
+    (root / "data").symlink_to("disk")
+    check_data_link(str(root))

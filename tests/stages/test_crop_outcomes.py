@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.core.errors import UserError
+from pipeline.core.finder import Source
 from pipeline.core.layout import Layout
 from pipeline.core.manifest import Face, read_faces, read_rejected
 from pipeline.stages.crop import stage
@@ -138,3 +139,47 @@ def test_what_is_no_photo_to_read_is_told(folder: Path, tmp_path: Path, capsys: 
     picture(9).save(folder / "face.jfif", "JPEG")
     assert cropped(tmp_path)[0] == {"00.png", "01.png", "02.png", "face.jfif"}
     assert "convert to JPEG or PNG first: 1 (IMG_0001.HEIC)" in capsys.readouterr().err
+
+
+def test_photos_and_faces_lie_anywhere(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PNGs alone, outside of the working folder, the data folder a link."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "here/data").symlink_to("../disk")
+    monkeypatch.chdir(tmp_path / "here")
+    for photos in ("../in", str(folder)):
+        stage.run(replace(PARAMS, photos=photos), Path("data"), 1)
+        assert [face.source for face in read_faces(Layout(Path("data")))] == ["00.png", "01.png", "02.png"]
+    assert len(list((tmp_path / "disk/faces/photos").iterdir())) == 3
+
+
+def test_a_photo_that_kills_its_process_is_one_row(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killing(task: Callable[[object], object], photos: list[Source], *rest: object, killed: Callable) -> list:  # type: ignore[type-arg]
+        return [killed(photo) if photo.name == "01.png" else task(photo) for photo in photos]
+
+    monkeypatch.setattr(stage, "map_images", killing)
+    sources, reasons, details = cropped(tmp_path, max_rejected=0.5)
+    assert sources == {"00.png", "02.png"}
+    assert reasons == {"01.png": "failed"}
+    assert "killed" in details["01.png"]
+
+
+@pytest.mark.parametrize("detector", ["haar", "landmarks", "aligned"])
+def test_a_dot_is_too_small_for_every_detector(folder: Path, tmp_path: Path, detector: str) -> None:
+    for size in ((1, 1), (1, 100), (100, 1)):
+        picture(5).resize(size).save(folder / f"{size[0]}x{size[1]}.png")
+    with pytest.raises(UserError, match=r"1x1\.png: too small 1x1 px"):
+        cropped(tmp_path, detector=detector, max_rejected=0.0, include=("*x*",))  # type: ignore[arg-type]
+
+
+def test_pictures_of_every_mode_lie_side_by_side(folder: Path, tmp_path: Path) -> None:
+    """8-bit gray, one bit, a palette and 16 bits among RGB ones: every face has three channels."""
+    for mode in ("L", "1", "P", "LA", "RGBA"):
+        picture(9).convert(mode).save(folder / f"{mode}.png")
+    Image.fromarray(np.asarray(picture(8).convert("L")).astype(np.uint16) * 257).save(folder / "16.png")
+    sources, reasons, _ = cropped(tmp_path)
+    assert (len(sources), reasons) == (9, {})
+    shapes = {Image.open(path).mode + str(Image.open(path).size) for path in (tmp_path / "data/faces/photos").iterdir()}
+    assert shapes == {"RGB(64, 64)"}
