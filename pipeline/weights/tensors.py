@@ -39,8 +39,10 @@ def _reader(path: Path) -> "Callable[[Path], Tensors]":
         return _load_keras
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
         return _load_safetensors
-    if head.startswith(ZIP) and not _is_of_torch(path):
-        raise WeightsError(f"{path}: an archive; unpack it and give the weight file in it")
+    if head.startswith(ZIP):
+        if not _is_of_torch(path):
+            raise WeightsError(f"{path}: an archive; unpack it and give the weight file in it")
+        return _load_torch
     return READERS.get(path.suffix, _load_torch)
 
 
@@ -67,7 +69,8 @@ def _load_torch(path: Path) -> "Tensors":
     import torch
 
     try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # not by name: of one that ends in .safetensors torch expects just that
+            loaded: Any = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(f"{path}: not a whole weight file (no PyTorch file, or more than tensors)") from error
     except (OSError, RuntimeError, EOFError, ValueError) as error:

@@ -4,6 +4,7 @@ import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_each_place_is_looked_at_in_its_turn(
 
 def test_wrong_hash_is_refused(folder: Path) -> None:
     (folder / registry.WEIGHTS["vgg19"].file).write_bytes(b"cut")
-    with pytest.raises(WeightsError, match="sha256 differs"):
+    with pytest.raises(WeightsError, match=r"sha256 differs.*delete it and get it anew \(torchvision"):
         weight_file("vgg19")
 
 
@@ -68,6 +69,21 @@ def test_cut_and_foreign_files_are_refused(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:-20])
         with pytest.raises(WeightsError, match="not a whole weight file"):
             load_tensors(path)
+
+
+def test_a_file_is_what_it_holds_under_any_name(tmp_path: Path) -> None:
+    tensors = {"a": torch.ones(9)}
+    save_file(tensors, tmp_path / "w.zip")
+    torch.save(tensors, tmp_path / "w.safetensors")
+    torch.save(tensors, tmp_path / "w")
+    for name in ("w.zip", "w.safetensors", "w"):
+        assert torch.equal(load_tensors(tmp_path / name)["a"], tensors["a"])
+    with ZipFile(tmp_path / "archive.pth", "w") as archive:
+        archive.write(tmp_path / "w.zip", "w.safetensors")
+    (tmp_path / "page.pth").write_text("\n<!DOCTYPE html><title>Quota exceeded</title>")
+    for name, told in (("archive.pth", "an archive; unpack it"), ("page.pth", "a web page, not weights")):
+        with pytest.raises(WeightsError, match=told):
+            load_tensors(tmp_path / name)
 
 
 class Evil:
