@@ -10,15 +10,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
 from pipeline.apps.pictures import work
 from pipeline.cli import app
 from pipeline.core.errors import UserError
-from pipeline.core.image_io import import_photo, read_gray, read_photo, write_photo
+from pipeline.core.image_io import import_photo, read_gray, read_photo, write_gray, write_photo
+from pipeline.core.layout import Layout
 from pipeline.core.outcome import Refused, Task
+from pipeline.core.params import load
+from pipeline.core.polarity import Sketch, sketch_of, to_uint8
+from pipeline.evaluation.systems import SYSTEMS
 from pipeline.stages.demo.renderer import render_face
+from pipeline.stages.simplify import SimplifyParams, redraw
+from pipeline.styles import STYLES
+from pipeline.weights.registry import shipped
 
 ROOT = Path(__file__).parents[2]
 DETECTOR = ROOT / "data/weights/edge_detector/edge_detector.safetensors"
@@ -119,6 +127,25 @@ def test_generate_from_any_paper_with_any_name(tmp_path: Path) -> None:
     assert np.abs(first.astype(int) - second).mean() < 1
 
 
+def test_results_go_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing(tmp_path / "in/a.JPEG")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for out in (Path("../out of here [x]/deep"), tmp_path / "absolute"):
+        assert run([Path("../in")], out) == (0, {"made": 1})
+        assert (out / "a.mirrored.png").exists()
+
+
+def test_another_drawing_under_the_same_name_gives_its_own_result(tmp_path: Path) -> None:
+    drawing(tmp_path / "a.png")
+    before = (tmp_path / "a.png").stat()
+    run([tmp_path / "a.png"], tmp_path / "out")
+    drawing(tmp_path / "a.png", 9)
+    os.utime(tmp_path / "a.png", ns=(before.st_atime_ns, before.st_mtime_ns))  # as old as the first
+    run([tmp_path / "a.png"], tmp_path / "out")
+    assert (read_photo(tmp_path / "out/a.mirrored.png")[:, ::-1] == import_photo(tmp_path / "a.png")).all()
+
+
 def called(*arguments: str) -> int:
     """The exit code of a command in this process; raises what main() would tell in a line."""
     result = CliRunner().invoke(app, arguments)
@@ -184,3 +211,71 @@ def test_wrong_options_stop_before_the_work(here: Path, arguments: tuple[str, ..
         called("generate", "d.png", "--out", "o", *arguments)
     assert raised.value.exit_code == 2
     assert not list(here.glob("o/*"))
+
+
+@pytest.fixture
+def drawings_of_the_pipeline() -> dict[str, Sketch]:
+    """Two styles of a face, as simplified and as an unpractised hand draws it, at the size of a shipped system."""
+    simple, face = load(SimplifyParams, "simplify"), render_face(256, 1, 3).photo
+    drawn = {}
+    for style in ("photocopy", "fdog"):
+        sketch = STYLES[style].draw(face, load(STYLES[style].params, f"styles.{style}"))
+        redrawn = redraw(sketch, style, "a", simple)
+        drawn |= {f"{style} simplified": redrawn.clean, f"{style} deformed": redrawn.deformed}
+    return drawn
+
+
+def test_generate_gives_what_evaluation_measures(here: Path, drawings_of_the_pipeline: dict[str, Sketch]) -> None:
+    """The command on single pictures and the table SYSTEMS on packed ones: the same photos within 1 of 255."""
+    weights = here / "data/trained/joint/weights.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.symlink_to(shipped("cali-sketch-lite"))
+    for name, sketch in drawings_of_the_pipeline.items():
+        write_gray(here / f"in/{name}.png", sketch)
+    assert called("generate", "in", "--out", "out", "--model", "mine") == 0
+    system = SYSTEMS["joint"].open(Layout(here / "data"), torch.device("cpu"), False)
+    packed = np.stack([to_uint8(sketch) for sketch in drawings_of_the_pipeline.values()])
+    photos, strokes = system(packed)
+    assert strokes is not None
+    for name, expected, refined in zip(drawings_of_the_pipeline, photos, sketch_of(strokes), strict=True):
+        assert np.abs(read_photo(here / f"out/{name}.photo.png").astype(int) - expected).max() <= 1
+        assert np.abs(read_gray(here / f"out/{name}.refined.png") - refined).max() <= 1.5 / 255
+
+
+def test_drawings_of_every_mode_and_shape(here: Path) -> None:
+    drawing(here / "in/L.png")
+    whole = Image.open(here / "in/L.png")
+    for mode in ("1", "P", "LA", "RGBA"):
+        whole.convert(mode).save(here / f"in/{mode}.png")
+    for size in ((127, 64), (33, 201)):
+        whole.resize(size).save(here / f"in/{size[0]}.png")
+    for size in ((1, 1), (1, 128), (16385, 20)):
+        Image.new("L", size, 255).save(here / f"in/bad{size[0]}x{size[1]}.png")
+    assert called("generate", "in", "--out", "out") == 1
+    items = json.loads((here / "out/summary.json").read_text())["items"]
+    assert {item["source"] for item in items if item["status"] == "refused"} == {
+        "in/bad1x1.png",
+        "in/bad1x128.png",
+        "in/bad16385x20.png",
+    }
+    photos = {path.name: read_photo(path) for path in (here / "out").glob("*.photo.png")}
+    assert len({photo.shape for photo in photos.values()}) == 1
+    for mode in ("1", "P", "LA", "RGBA"):
+        assert (photos[f"{mode}.photo.png"] == photos["L.photo.png"]).all()
+
+
+def test_sketches_are_black_on_white_and_edges_white_on_black(here: Path) -> None:
+    photo(here / "p.png")
+    drawing(here / "light.png")
+    Image.fromarray(255 - np.asarray(Image.open(here / "light.png"))).save(here / "dark.png")
+    for arguments in (("edges", "canny"), ("edges", "hed")):
+        called(*arguments, "p.png", "--out", "edges")
+    for style in STYLES:
+        called("style", style, "p.png", "--out", "sketches")
+    called("simplify", "light.png", "dark.png", "--out", "sketches")
+    called("generate", "light.png", "dark.png", "--out", "photos")
+    edges = [read_gray(path) for path in (here / "edges").glob("*.png")]
+    sketches = [read_gray(path) for path in [*(here / "sketches").glob("*.png"), *(here / "photos").glob("*.refined*")]]
+    assert (len(edges), len(sketches)) == (2, len(STYLES) + 4 + 2)
+    assert all(edge.mean() < 0.5 < edge.max() for edge in edges)
+    assert all(sketch.min() < 0.5 < sketch.mean() for sketch in sketches)

@@ -1,6 +1,7 @@
 """Ink from paper: one drawing on many sheets is one drawing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,8 +13,13 @@ from pipeline.apps.generate import fit_square
 from pipeline.apps.model import SHIPPED_SYSTEM, open_model
 from pipeline.core.image_io import Picture
 from pipeline.core.outcome import Refused
+from pipeline.core.params import load
 from pipeline.core.polarity import Gray, to_uint8
 from pipeline.drawing.ink import Inked, ink_from_paper
+from pipeline.stages.crop.align import crop_matrix, crop_photo
+from pipeline.stages.crop.settings import CropParams
+from pipeline.stages.demo.renderer import render_face
+from pipeline.styles import STYLES
 from pipeline.weights.registry import shipped
 
 SIDE = 400
@@ -78,6 +84,24 @@ def test_a_shadow_is_told_and_filled_hair_is_none() -> None:
     hair = np.s_[50:60, 180:220]
     assert on(PAPERS["in a shadow"](drawn())).sketch[hair].mean() < 0.3
     assert on(PAPERS["light on dark"](drawn())).notes == ("light on dark: inverted",)
+
+
+def test_tones_of_a_clean_drawing_are_no_shadow() -> None:
+    """Hair in soft tones that reach the edge, on paper of one value."""
+    crop, face = replace(load(CropParams, "crop"), size=128), render_face(256, 1, 18)
+    photo = crop_photo(face.photo, crop_matrix(*face.eyes, crop), crop)
+    drawing = STYLES["photocopy"].draw(photo, load(STYLES["photocopy"].params, "styles.photocopy"))
+    found = on(drawing)
+    assert not found.notes
+    assert np.abs(found.sketch - drawing).max() < 12 / 255  # pale tones count as the paper's noise
+
+
+@pytest.mark.parametrize("width", [0.25, 0.4])
+def test_a_shadow_in_a_corner_of_white_paper_is_evened_out(width: float) -> None:
+    face = drawn()
+    found = on(face * (1 - 0.4 * np.clip((width - np.hypot(1 - X, 1 - Y)) / 0.1, 0, 1)))
+    assert np.abs(found.sketch - face).mean() * 255 < 2.5
+    assert found.notes == ("uneven light was evened out",)
 
 
 def test_chalk_on_a_green_board() -> None:
