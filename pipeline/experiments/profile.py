@@ -25,11 +25,13 @@ def profile_path(name: str) -> Path:
 
 
 def run(name: str) -> None:
-    """Merge a profile into params.yaml, keeping comments; print every key that changed.
+    """Merge a profile into the working folder's params.yaml, keeping comments; print every key that changed.
 
-    Raises ParamsError, and writes nothing, where the result is not allowed.
+    Raises ParamsError, and writes nothing, where there is none or the result is not allowed.
     """
-    yaml, path = YAML(), params_path()
+    yaml, path = YAML(), Path("params.yaml")
+    if not path.exists():
+        raise ParamsError(f"{path.absolute()}: not there; run where params.yaml lies, or first: cali-sketch init DIR")
     yaml.preserve_quotes = True
     yaml.width = 120
     target = yaml.load(path.read_text(encoding="utf-8"))
@@ -38,7 +40,8 @@ def run(name: str) -> None:
     text = io.StringIO()
     yaml.dump(target, text)
     write_bytes(path, text.getvalue().encode())
-    print("\n".join(changes) or f"{path} is at profile {name} already")
+    said = f"{path.absolute()}: {len(changes)} changed" if changes else f"{path.absolute()}: is at {name} already"
+    print("\n".join([*changes, said]))
 
 
 def merge(target: MutableMapping[str, Any], overlay: MutableMapping[str, Any], where: str) -> Iterator[str]:

@@ -45,10 +45,20 @@ def overlay(workspace: Path, text: str) -> str:
 
 def test_a_profile_is_written_with_the_comments_kept(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(overlay(workspace, "crop: {size: 64}\nsimplify: {method: 'own'}"))
-    assert capsys.readouterr().out == "crop.size: 128 -> 64\nsimplify.method: classical -> own\n"
+    told = f"crop.size: 128 -> 64\nsimplify.method: classical -> own\n{workspace / 'params.yaml'}: 2 changed\n"
+    assert capsys.readouterr().out == told
     text = (workspace / "params.yaml").read_text()
     assert text.count("#") == (SHIPPED / "params.yaml").read_text().count("#")
     assert read_yaml(workspace / "params.yaml")["crop"]["size"] == 64
+
+
+def test_a_folder_without_params_is_no_workspace(workspace: Path) -> None:
+    """The file that ships with the code is nobody's to edit."""
+    (workspace / "params.yaml").unlink()
+    before = (SHIPPED / "params.yaml").read_bytes()
+    with pytest.raises(ParamsError, match="not there; run where params"):
+        run(overlay(workspace, "crop: {size: 64}"))
+    assert (SHIPPED / "params.yaml").read_bytes() == before
 
 
 def test_another_kind_of_net_brings_its_own_options(workspace: Path) -> None:

@@ -1,6 +1,7 @@
 """Training at a tiny size: resuming equals not stopping, plateaus, targets, bad numbers."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -452,6 +453,16 @@ def test_batches_are_a_function_of_seed_and_step(data: Path) -> None:
     still = Batches(split, LAYERS, ("sketch/xdog",), 3, AugmentParams(False, 0, 0, 0), 7)(0)
     seen = {tuple(image.flatten()[:9].tolist()) for image in still["photo"]}
     assert len(seen) == 3, "every face once before any twice"
+
+
+def test_fewer_faces_than_a_batch_holds(data: Path) -> None:
+    """Each comes as often as any other, give or take one, and training runs."""
+    split = read_split(Layout(data), "train")
+    batch = Batches(split, LAYERS, ("sketch/xdog",), 8, AugmentParams(False, 0, 0, 0), 7)(0)
+    counts = Counter(tuple(image.flatten()[:9].tolist()) for image in batch["photo"])
+    assert sorted(counts.values()) == [2, 3, 3]
+    scn.run(replace(SCN, batch=8, schedule=replace(SCHEDULE, steps=2)), data, CPU)
+    assert weights(data, "scn")
 
 
 def test_layers_of_a_face_move_together(data: Path) -> None:
