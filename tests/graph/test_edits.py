@@ -78,3 +78,22 @@ def test_a_style_is_nothing_to_its_siblings(checkout: Checkout, style: str) -> N
 def test_weights_that_come_later_are_seen(checkout: Checkout, weights: str, expected: set[str]) -> None:
     with checkout.edited(f"data/weights/{weights}/came_later.bin", "tensors"):
         assert kinds(stale(checkout)) == expected
+
+
+@pytest.mark.parametrize("name", ["drawings/face_000.png", "face_000.tem", "eyes.csv"])
+def test_what_lies_beside_the_photos_is_seen(checkout: Checkout, name: str) -> None:
+    """Drawings of crop.sketches and landmarks: they lie below crop.photos, of which every byte counts."""
+    file = f"data/demo/photos/{name}"
+    with checkout.edited(file, "first"):
+        assert kinds(stale(checkout)) == {"crop"}
+
+
+def test_fewer_styles_ask_nothing_of_the_others(checkout: Checkout) -> None:
+    with checkout.params({"styles": {"names": ["xdog"]}}):
+        checkout.cali("params")
+        planned = checkout.run("dvc", "repro", "--dry").stdout
+    stages = {line.split("'")[1] for line in planned.splitlines() if line.startswith("Running stage")}
+    assert {"pack", "evaluate_sketches"} <= stages
+    assert not {stage for stage in stages if stage.startswith(("style@", "simplify@", "edges@"))}
+    checkout.run("dvc", "exp", "run", "--queue", "-S", "styles.names=[xdog]")
+    checkout.run("dvc", "queue", "remove", "--all")
