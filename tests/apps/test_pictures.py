@@ -29,6 +29,7 @@ from pipeline.styles import STYLES
 from pipeline.weights.registry import shipped
 
 ROOT = Path(__file__).parents[2]
+ALONE = ("--jobs", "1")  # processes that another test left are in that test's folder
 DETECTOR = ROOT / "data/weights/edge_detector/edge_detector.safetensors"
 
 
@@ -170,11 +171,11 @@ def test_layers_of_pictures_of_ones_own(here: Path) -> None:
         (("edges", "hed"), "hed"),
         (("style", "xdog"), "xdog"),
     ):
-        assert called(*arguments, "p.jpg", "--out", "made") == 0
+        assert called(*arguments, "p.jpg", "--out", "made", *ALONE) == 0
         assert read_gray(here / f"made/p-{ending}.png").shape == (256, 256)
     drawing(here / "d.png")
     for style in ((), ("fdog",)):
-        assert called("simplify", *style, "d.png", "--out", f"made{len(style)}", "--svg") == 0
+        assert called("simplify", *style, "d.png", "--out", f"made{len(style)}", "--svg", *ALONE) == 0
         assert (here / f"made{len(style)}/d-simplified.svg").read_text().startswith("<svg")
         assert read_gray(here / f"made{len(style)}/d-simplified.png").min() < 0.3
 
@@ -269,11 +270,11 @@ def test_sketches_are_black_on_white_and_edges_white_on_black(here: Path) -> Non
     drawing(here / "light.png")
     Image.fromarray(255 - np.asarray(Image.open(here / "light.png"))).save(here / "dark.png")
     for arguments in (("edges", "canny"), ("edges", "hed")):
-        called(*arguments, "p.png", "--out", "edges")
+        assert called(*arguments, "p.png", "--out", "edges", *ALONE) == 0
     for style in STYLES:
-        called("style", style, "p.png", "--out", "sketches")
-    called("simplify", "light.png", "dark.png", "--out", "sketches")
-    called("generate", "light.png", "dark.png", "--out", "photos")
+        assert called("style", style, "p.png", "--out", "sketches", *ALONE) == 0
+    assert called("simplify", "light.png", "dark.png", "--out", "sketches", *ALONE) == 0
+    assert called("generate", "light.png", "dark.png", "--out", "photos") == 0
     edges = [read_gray(path) for path in (here / "edges").glob("*.png")]
     sketches = [read_gray(path) for path in [*(here / "sketches").glob("*.png"), *(here / "photos").glob("*.refined*")]]
     assert (len(edges), len(sketches)) == (2, len(STYLES) + 4 + 2)
