@@ -1,5 +1,6 @@
 """Work in several processes, when they are killed."""
 
+import fcntl
 import os
 import signal
 import time
@@ -34,18 +35,23 @@ def test_without_a_word_for_the_killed_the_work_stops_and_names_the_item() -> No
 
 
 def survivor(folder: Path) -> Callable[[int], int]:
-    """Killed where another is at work as well, as when memory is short."""
+    """Killed where another is at work as well, as when memory is short. Locks end with their process, however it ends."""
+
+    def is_held(path: Path) -> bool:
+        with path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def works(item: int) -> int:
-        mine = folder / f"{os.getpid()}.at_work"
-        mine.touch()
-        time.sleep(0.5)
-        if len(list(folder.glob("*.at_work"))) > 1:
-            (folder / "killed").touch()
-            for path in folder.glob("*.at_work"):
-                path.unlink(missing_ok=True)
-            os.kill(os.getpid(), signal.SIGKILL)
-        mine.unlink(missing_ok=True)
+        with (folder / f"{os.getpid()}.at_work").open("w") as mine:
+            fcntl.flock(mine, fcntl.LOCK_EX)
+            time.sleep(0.5)
+            if sum(map(is_held, folder.glob("*.at_work"))) > 1:
+                (folder / "killed").touch()
+                os.kill(os.getpid(), signal.SIGKILL)
         return item
 
     return works
