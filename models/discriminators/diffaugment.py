@@ -11,7 +11,12 @@ HOLE = 1 / 2  # of the side: the square that cutout empties
 
 
 def color(x: Tensor, noise: Tensor) -> Tensor:
-    """Brightness ± 0.5, saturation 0 to 2, contrast 0.5 to 1.5: (N, 3, H, W), (N, 7) -> (N, 3, H, W)."""
+    """Brightness ± 0.5, saturation 0 to 2, contrast 0.5 to 1.5: (N, C, H, W), (N, 7) -> (N, C, H, W).
+
+    Of a fourth channel on, the first ones are a condition, such as strokes, and stay as they are.
+    """
+    if x.shape[1] > 3:
+        return torch.cat([x[:, :-3], color(x[:, -3:], noise)], 1)
     brightness, saturation, contrast = (noise[:, i, None, None, None] for i in range(3))
     x = x + (brightness - 0.5)
     gray = x.mean(1, keepdim=True)

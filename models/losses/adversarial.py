@@ -1,8 +1,9 @@
 """Adversarial losses, on the verdicts of a discriminator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -25,6 +26,18 @@ def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 def hinge_generator(fake: Tensor) -> Tensor:
     """Hinge loss, min over G."""
     return -fake.mean()
+
+
+def feature_matching(real: Sequence[Sequence[Tensor]], fake: Sequence[Sequence[Tensor]]) -> Tensor:
+    """L1 between D's maps of the true and of the made (Wang et al. 2018): summed over layers, mean over scales.
+
+    `real[scale][layer]`, (N, C, H, W); the last of each scale, its verdict, is left out.
+    """
+    scales = [
+        torch.stack([F.l1_loss(b, a) for a, b in zip(true[:-1], made[:-1], strict=True)]).sum()
+        for true, made in zip(real, fake, strict=True)
+    ]
+    return torch.stack(scales).mean()
 
 
 @dataclass(frozen=True)

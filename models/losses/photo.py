@@ -17,6 +17,19 @@ def perceptual(real: Mapping[str, Tensor], fake: Mapping[str, Tensor], layers: S
     return torch.stack([F.l1_loss(fake[name], real[name]) for name in layers]).sum()
 
 
+def perceptual_deep(real: Mapping[str, Tensor], fake: Mapping[str, Tensor], layers: Sequence[str]) -> Tensor:
+    """The same, each layer over the mean of its true activations; weights halved from last to first.
+
+    Weights 1/16, 1/8, 1/4, 1/2, 1 of five layers: as pix2pixHD's (Wang et al. 2018, first 1/32). ours: the division,
+    since VGGs differ in the size of their maps.
+    """
+    terms = [F.l1_loss(fake[name], real[name]) / real[name].abs().mean().clamp_min(1e-6) for name in layers]
+    return torch.stack([term * 0.5**i for i, term in enumerate(reversed(terms))]).sum()
+
+
+PERCEPTUAL = {"equal": perceptual, "deep": perceptual_deep}
+
+
 def gram(features: Tensor) -> Tensor:
     """Gram matrix: (N, C, H, W) -> (N, C, C), divided by C·H·W."""
     n, c, h, w = features.shape

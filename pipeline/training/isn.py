@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from models.losses.photo import TV, dissimilarity, l1, perceptual, style
+from models.generators.modulated import StyledGenerator
+from models.losses.adversarial import feature_matching
+from models.losses.photo import PERCEPTUAL, TV, dissimilarity, l1, style
 from models.perceptual import NAMES, vgg19_random
 from pipeline.core.allowed import BatchSize, Items, OneOf, Seed, Weight
 from pipeline.core.params import require
@@ -38,9 +40,10 @@ class IsnWeights:
     style: Weight
     tv: Weight
     ssim: Weight  # 0: none, as the paper
+    feature_matching: Weight  # of D's maps of the made and the true photo; 0: none, as the paper
 
     def __post_init__(self) -> None:
-        require(any(vars(self).values()), "one of l1, adversarial, perceptual, style, tv, ssim above 0")
+        require(any(vars(self).values()), f"one of {', '.join(vars(self))} above 0")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class PerceptualParams:
     net: Literal["vgg19", "vgg19_normalised", "vgg19_compressed", "random"]
     layers: Layers
     style_layers: Layers
+    weighting: Literal["equal", "deep"]  # equal: as the paper; deep: as pix2pixHD
 
     def __post_init__(self) -> None:
         require(bool(self.layers or self.style_layers), "a layer in layers or style_layers")
@@ -84,6 +88,7 @@ class IsnParams:
 
     def __post_init__(self) -> None:
         require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
+        require(self.net.generator.kind != "modulated", "net.generator.kind styled, where it takes a code")
 
 
 VGGS: dict[str, Callable[..., nn.Module]] = {
@@ -97,34 +102,61 @@ class Isn:
 
     def __init__(self, fabric: Fabric, params: IsnParams) -> None:
         self.gan = Gan(fabric, params.net, params.optimizer, params.loss.adversarial, CHANNELS)
+        self.styled = isinstance(self.gan.generator, StyledGenerator)
         self.loss = params.loss
         chosen = params.loss.perceptual
         self.vgg = fabric.to_device(VGGS[chosen.net](last=max(chosen.layers + chosen.style_layers)))
 
+    def made(self, strokes: Tensor, batch: Batch) -> Tensor:
+        """P of strokes (N, 1, H, W), 1 = ink; of a net that takes a style, told those of the batch's photos."""
+        if not self.styled:
+            return self._photo(strokes)
+        with self.gan.fabric.autocast():  # not self.gan.g, which the strokes go through
+            code = cast(StyledGenerator, self.gan.generator).style(batch["photo"])
+        return self._photo(strokes, code.float())
+
+    def _photo(self, *given: Tensor) -> Tensor:
+        photo: Tensor = self.gan.g(*given)
+        return photo
+
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        photo = self.gan.g(batch["product"])
-        judged = self.discriminate(photo, batch)
-        terms = self.terms(photo, batch)
+        photo = self.made(batch["product"], batch)
+        judged = self.discriminate(photo, batch, batch["product"])
+        terms = self.terms(photo, batch, batch["product"])
         self.gan.g_optimizer.zero_grad(set_to_none=True)
         self.gan.fabric.backward(self.total(terms))
         self.gan.update_generator()
         return {key: value.detach() for key, value in terms.items()} | judged
 
-    def discriminate(self, photo: Tensor, batch: Batch) -> dict[str, Tensor]:
-        return self.gan.update_discriminator([batch["photo"]], photo, batch["noise"])
+    def discriminate(self, photo: Tensor, batch: Batch, strokes: Tensor) -> dict[str, Tensor]:
+        return self.gan.update_discriminator([batch["photo"]], photo, batch["noise"], strokes)
 
-    def terms(self, photo: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """The unweighted terms of G2 that have a weight."""
+    def terms(self, photo: Tensor, batch: Batch, strokes: Tensor) -> dict[str, Tensor]:
+        """The unweighted terms of G2 that have a weight; `strokes`: what the photo was made of."""
         real, fake = self._seen(batch["photo"], photo)
+        chosen = self.loss.perceptual
         losses: dict[str, Callable[[], Tensor]] = {
             "l1": lambda: l1(batch["photo"], photo),
-            "adversarial": lambda: self.gan.fooling(self.gan.judge(photo, batch["noise"])),
-            "perceptual": lambda: perceptual(real, fake, self.loss.perceptual.layers),
-            "style": lambda: style(real, fake, self.loss.perceptual.style_layers),
+            "perceptual": lambda: PERCEPTUAL[chosen.weighting](real, fake, chosen.layers),
+            "style": lambda: style(real, fake, chosen.style_layers),
             "tv": lambda: TV[self.loss.tv](photo),
             "ssim": lambda: dissimilarity(batch["photo"], photo),
         }
-        return {name: loss() for name, loss in losses.items() if getattr(self.loss.weights, name)}
+        found = {name: loss() for name, loss in losses.items() if getattr(self.loss.weights, name)}
+        return found | self._judged(photo, batch, strokes)
+
+    def _judged(self, photo: Tensor, batch: Batch, strokes: Tensor) -> dict[str, Tensor]:
+        """What D teaches: nothing while it rests."""
+        weights = self.loss.weights
+        asked = [name for name in ("adversarial", "feature_matching") if getattr(weights, name)]
+        if self.gan.resting or not asked:
+            return {name: photo.new_zeros(()) for name in asked}
+        fake = self.gan.judge(photo, batch["noise"], strokes)
+        found = {"adversarial": self.gan.fooling(fake)} if weights.adversarial else {}
+        if weights.feature_matching:
+            real = self.gan.judge_real(batch["photo"], batch["noise"], strokes)
+            found["feature_matching"] = feature_matching(real, fake)
+        return found
 
     def _seen(self, photo: Tensor, made: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """What the VGG sees in the true photo and in the made one; nothing where no loss asks."""
@@ -159,13 +191,44 @@ class Isn:
         return self.gan.weights()
 
     def measure(self, batch: Batch) -> dict[str, Tensor]:
-        """How far the photo made of the true Canny ⊙ HED is from the person's: mean error, 1 - SSIM."""
+        """How far the photo made of the true Canny ⊙ HED is from the person's: mean error, 1 - SSIM.
+
+        Of a net that takes a style, made with the neutral one; `_like`: with that of the true photo. gradient_TERM:
+        the norm of each weighted term's gradient at the photo, mean over the batch. Raises UserError for D at chance.
+        """
+        self.gan.check()
         photo = self.gan.shown(batch["product"])
-        return {"l1": l1(batch["photo"], photo), "ssim": dissimilarity(batch["photo"], photo)}
+        found = {"l1": l1(batch["photo"], photo), "ssim": dissimilarity(batch["photo"], photo)}
+        if self.styled:
+            like = self.shown_like(batch["product"], batch["photo"])
+            found |= {"l1_like": l1(batch["photo"], like), "ssim_like": dissimilarity(batch["photo"], like)}
+        return found | self._gradients(photo, batch)
+
+    @torch.enable_grad()
+    def _gradients(self, photo: Tensor, batch: Batch) -> dict[str, Tensor]:
+        made = photo.detach().requires_grad_()
+        terms = self.terms(made, batch, batch["product"])
+        found = {}
+        for name, term in terms.items():
+            weighted = term * getattr(self.loss.weights, name)
+            slope = torch.autograd.grad(weighted, made, retain_graph=True)[0] if term.requires_grad else 0 * made
+            found[f"gradient_{name}"] = slope.detach().flatten(1).norm(dim=1).mean() * len(made)
+        return found
+
+    def shown_like(self, strokes: Tensor, photos: Tensor) -> Tensor:
+        """Photos made of strokes in the styles of others, as the stage would hand G on."""
+        with self.gan.handed_on() as net:
+            made: Tensor = net(strokes, net.style(photos)).float()
+        return made
 
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
-        return {"canny x hed": batch["product"], "generated": self.gan.shown(batch["product"]), "photo": batch["photo"]}
+        return {"canny x hed": batch["product"]} | self.show_made(batch["product"], batch["photo"])
+
+    def show_made(self, strokes: Tensor, photo: Tensor) -> dict[str, Tensor]:
+        """Of any strokes: what is generated, in the true photo's style too where the net takes one, and the photo."""
+        like = {"like the photo": self.shown_like(strokes, photo)} if self.styled else {}
+        return {"generated": self.gan.shown(strokes)} | like | {"photo": photo}
 
 
 def vgg_file(params: IsnParams) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pipeline.styles import StyleName
 from pipeline.training.adversarial import OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.device import Device
+from pipeline.training.human_hand import HandParams
 from pipeline.training.isn import MEASURES as ISN_MEASURES
 from pipeline.training.isn import Isn, IsnParams, vgg_file
 from pipeline.training.loop import ScheduleParams
@@ -35,6 +36,7 @@ class JointParams:
     augment: AugmentParams
     styles: Annotated[tuple[StyleName, ...], Items(least=0)]  # as of train_scn
     drawn: Annotated[tuple[Drawn, ...], Items()]
+    hand: HandParams
     isn_to_scn: Weight  # weight of the photo's loss in G1; 0: G1 learns from its own alone
     batch: BatchSize
     seed: Seed
@@ -53,10 +55,10 @@ class Joint:
         self.parts: dict[str, Scn | Isn] = {"scn": self.scn, "isn": self.isn}
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        refined = self.scn.gan.g(batch["sketch"])
-        photo = self.isn.gan.g(torch.lerp(refined.detach(), refined, self.isn_to_scn))
-        judged = {"scn": self.scn.discriminate(refined, batch), "isn": self.isn.discriminate(photo, batch)}
-        terms = {"scn": self.scn.terms(refined, batch), "isn": self.isn.terms(photo, batch)}
+        refined = self.scn.calibrated(batch)
+        photo = self.isn.made(torch.lerp(refined.detach(), refined, self.isn_to_scn), batch)
+        judged = {"scn": self.scn.discriminate(refined, batch), "isn": self.isn.discriminate(photo, batch, refined)}
+        terms = {"scn": self.scn.terms(refined, batch), "isn": self.isn.terms(photo, batch, refined)}
         for part in self.parts.values():
             part.gan.g_optimizer.zero_grad(set_to_none=True)
         self.scn.gan.fabric.backward(self.scn.total(terms["scn"]) + self.isn.total(terms["isn"]))
@@ -84,20 +86,20 @@ class Joint:
 
     def measure(self, batch: Batch) -> dict[str, Tensor]:
         """What the SCN is measured by, and how far the photo made of its strokes is from the person's."""
-        refined = self.scn.gan.shown(batch["sketch"])
+        refined = self.scn.shown(batch)
         photo = {f"isn_{key}": value for key, value in self.isn.measure(batch | {"product": refined}).items()}
         return {f"scn_{key}": value for key, value in self.scn.measure(batch).items()} | photo
 
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
-        refined = self.scn.gan.shown(batch["sketch"])
+        refined = self.scn.shown(batch)
         columns = {"sketch": turned_tensor(batch["sketch"]), "refined": refined}
-        return columns | {"generated": self.isn.gan.shown(refined), "photo": batch["photo"]}
+        return columns | self.isn.show_made(refined, batch["photo"])
 
 
 def _needs(sections: Mapping[str, Any]) -> Needs:
     params, scn = sections["train_joint"], sections["train_scn"]
-    return Needs(tuple(dict.fromkeys(("photo", *Scn.LAYERS, *scn.loss.targets))), params)
+    return Needs(tuple(dict.fromkeys(("photo", *Scn.LAYERS, *scn.loss.targets))), params, hand=params.hand)
 
 
 def _build(fabric: Fabric, sections: Mapping[str, Any], starts: Mapping[str, Mapping[str, Tensor]]) -> Joint:

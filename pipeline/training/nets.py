@@ -1,16 +1,17 @@
 """The tables GENERATORS and DISCRIMINATORS: a net by its kind, with the params that it uses and no others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 from torch import nn
 
 from models.blocks import with_spectral_norm
-from models.discriminators.patchgan import MultiScaleDiscriminator
+from models.discriminators.patchgan import patch, sn_patch
+from models.generators.modulated import ModulatedGenerator, StyledGenerator
 from models.generators.resnet import ResnetGenerator
 from models.generators.unet_mru import UnetMruGenerator
-from pipeline.core.allowed import Kind, Range
+from pipeline.core.allowed import Kind, Range, Share
 
 Width = Annotated[int, Range(least=1, most=512)]
 Norm = Literal["instance", "pixel"]  # instance: as Johnson et al.; pixel: no droplets in flat regions
@@ -28,6 +29,20 @@ class ResnetParams:
     up: Literal["transposed", "resize"]  # transposed: as Johnson et al.; resize: no dots in lines
     padding: Literal["reflect", "zeros"]  # reflect: as Johnson et al.; zeros: no copy of every map
     spectral: bool  # spectral norm on every convolution
+
+
+@dataclass(frozen=True)
+class ModulatedParams(ResnetParams):
+    """The same, told by a code: how far the SCN may leave the drawing (a code of 1)."""
+
+    code: Annotated[int, Range(least=1, most=512)]
+
+
+@dataclass(frozen=True)
+class StyledParams(ModulatedParams):
+    """The same with an encoder that reads the code, colours and light, in a photo. For the ISN."""
+
+    dropped: Share  # of the samples that are trained without a code, so that it does without
 
 
 @dataclass(frozen=True)
@@ -52,18 +67,38 @@ class SnPatchParams:
 
 
 @dataclass(frozen=True)
+class PatchParams:
+    """PatchGAN as of pix2pixHD."""
+
+    kind: str
+    width: Width
+    scales: Annotated[int, Range(least=1, most=4)]
+    layers: Annotated[int, Range(least=1, most=6)]  # of stride 2; 3: each verdict sees 70 px
+    # instance: with spectral norm alone D stayed at chance on faces, and taught nothing
+    norm: Literal["none", "instance"]
+    spectral: bool
+
+
+@dataclass(frozen=True)
 class Net:
-    """A row: the dataclass of its params, and the module, called with (channels, **params)."""
+    """A row: the dataclass of its params, and what makes the module of (channels, **params)."""
 
     params: type
-    module: type[nn.Module]
+    module: Callable[..., nn.Module]
 
 
-GENERATORS = {"resnet": Net(ResnetParams, ResnetGenerator), "unet_mru": Net(UnetMruParams, UnetMruGenerator)}
-DISCRIMINATORS = {"sn_patch": Net(SnPatchParams, MultiScaleDiscriminator)}
+GENERATORS = {
+    "resnet": Net(ResnetParams, ResnetGenerator),
+    "unet_mru": Net(UnetMruParams, UnetMruGenerator),
+    "modulated": Net(ModulatedParams, ModulatedGenerator),
+    "styled": Net(StyledParams, StyledGenerator),
+}
+DISCRIMINATORS = {"sn_patch": Net(SnPatchParams, sn_patch), "patch": Net(PatchParams, patch)}
 
-GeneratorParams = Annotated[ResnetParams | UnetMruParams, Kind(lambda: params_of(GENERATORS))]
-DiscriminatorParams = Annotated[SnPatchParams, Kind(lambda: params_of(DISCRIMINATORS))]
+GeneratorParams = Annotated[
+    ResnetParams | UnetMruParams | ModulatedParams | StyledParams, Kind(lambda: params_of(GENERATORS))
+]
+DiscriminatorParams = Annotated[SnPatchParams | PatchParams, Kind(lambda: params_of(DISCRIMINATORS))]
 
 
 def params_of(table: Mapping[str, Net]) -> dict[str, type]:

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.generators.modulated import ModulatedGenerator, StyledGenerator
+from models.generators.resnet import ResnetGenerator
+from models.generators.unet_mru import UnetMruGenerator
 from pipeline.core.params import ParamsError, build
 from pipeline.training.adversarial import NetParams
 from pipeline.training.nets import DISCRIMINATORS, GENERATORS, make_discriminator, make_generator
@@ -12,6 +15,14 @@ from pipeline.training.nets import DISCRIMINATORS, GENERATORS, make_discriminato
 OPTIONS = {
     "resnet": {"width": 4, "blocks": 1, "dilation": 2, "norm": "pixel", "up": "resize", "padding": "zeros"},
     "unet_mru": {"width": 4, "blocks": 1, "dilation": 1, "norm": "pixel"},
+}
+OPTIONS["modulated"] = OPTIONS["resnet"] | {"code": 5}
+OPTIONS["styled"] = OPTIONS["modulated"] | {"dropped": 0.5}
+MADE = {
+    "resnet": ResnetGenerator,
+    "unet_mru": UnetMruGenerator,
+    "modulated": ModulatedGenerator,
+    "styled": StyledGenerator,
 }
 PATCH = {"kind": "sn_patch", "width": 4, "scales": 2}
 
@@ -23,7 +34,7 @@ def net(kind: str, **more: object) -> NetParams:
 
 def test_every_kind_is_tried_here() -> None:
     assert set(OPTIONS) == set(GENERATORS)
-    assert set(DISCRIMINATORS) == {"sn_patch"}
+    assert set(DISCRIMINATORS) == {"sn_patch", "patch"}
 
 
 @pytest.mark.parametrize("kind", OPTIONS)
@@ -32,7 +43,7 @@ def test_a_kind_is_made_of_its_options(kind: str, spectral: bool) -> None:
     params = net(kind, spectral=spectral)
     assert isinstance(params.generator, GENERATORS[kind].params)
     made = make_generator(params.generator, (1, 3))
-    assert isinstance(made, GENERATORS[kind].module)
+    assert type(made) is MADE[kind]
     assert made(torch.rand(1, 1, 32, 32)).shape == (1, 3, 32, 32)
     assert any(torch.nn.utils.parametrize.is_parametrized(m) for m in made.modules()) is spectral
 
@@ -40,6 +51,45 @@ def test_a_kind_is_made_of_its_options(kind: str, spectral: bool) -> None:
 def test_a_discriminator_of_two_scales_judges_twice() -> None:
     judge = make_discriminator(net("resnet").discriminator, 3)
     assert len(judge(torch.rand(1, 3, 128, 128))) == 2
+
+
+def test_pix2pixhd_sees_70_px_and_its_norm_takes_an_image_s_own_statistics() -> None:
+    options = {"kind": "patch", "width": 4, "scales": 2, "layers": 3, "norm": "instance", "spectral": True}
+    params = build(
+        NetParams,
+        {"generator": {"kind": "resnet", **OPTIONS["resnet"], "spectral": False}, "discriminator": options},
+        "net",
+    )
+    judge = make_discriminator(params.discriminator, 4).eval()
+    images = torch.rand(2, 4, 64, 64)
+    whole, half = judge(images)
+    assert [tuple(maps.shape[1:]) for maps in whole] == [
+        (4, 33, 33),
+        (8, 17, 17),
+        (16, 9, 9),
+        (32, 10, 10),
+        (1, 11, 11),
+    ]
+    assert half[-1].shape == (2, 1, 7, 7)
+    normalised = whole[1] / torch.where(whole[1] > 0, 1.0, 0.2)
+    torch.testing.assert_close(normalised.mean((2, 3)), torch.zeros(2, 8), atol=1e-4, rtol=0)
+
+
+def test_a_code_changes_the_photo_only_once_it_is_learnt_and_the_neutral_one_is_the_code_zero() -> None:
+    made = make_generator(net("styled").generator, (1, 3)).eval()
+    strokes, codes = torch.rand(2, 1, 32, 32), torch.rand(2, 5)
+    torch.testing.assert_close(made(strokes, codes), made(strokes))
+    for modulation in made.by_code.values():
+        torch.nn.init.normal_(modulation.linear.weight, 0, 0.5)
+    assert (made(strokes, codes) - made(strokes)).abs().max() > 1e-3
+    torch.testing.assert_close(made(strokes, torch.zeros(2, 5)), made(strokes))
+
+
+def test_a_share_of_the_codes_is_dropped_in_training_alone() -> None:
+    made = make_generator(net("styled").generator, (1, 3))
+    photos = torch.rand(4, 3, 64, 64)
+    assert [bool(code.any()) for code in made.train().style(photos)] == [False, False, True, True]
+    assert made.eval().style(photos).any(1).all()
 
 
 @pytest.mark.parametrize("option", ["up", "padding"])

@@ -1,5 +1,6 @@
 """Training at a tiny size: resuming equals not stopping, plateaus, targets, bad numbers."""
 
+import csv
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.losses import photo
+from models.losses.adversarial import feature_matching
 from pipeline.apps import export
 from pipeline.apps.system import load_system, read_system
 from pipeline.core.dataset import read_split
@@ -31,7 +33,7 @@ from pipeline.training.checkpoint import (
 from pipeline.training.data import Ahead, AugmentParams, Batches, Unpaired
 from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams, plateaued
-from pipeline.training.nets import ResnetParams, SnPatchParams, make_generator
+from pipeline.training.nets import PatchParams, ResnetParams, SnPatchParams, StyledParams, make_generator
 from pipeline.training.trainers import sketch_layers, validation
 
 CPU = Device("cpu", "32-true")
@@ -43,7 +45,7 @@ PLAIN_NET = ResnetParams(
 )
 PAPERS_NET = replace(PLAIN_NET, norm="instance", up="transposed", padding="reflect", spectral=True)
 OPTIMIZER = OptimizerParams(lr=1e-3, discriminator_lr_share=0.1, betas=(0.0, 0.9), final_lr_share=0.5, ema=0.0)
-PLAIN = AdversarialParams("lsgan", r1=0.0, augment=())
+PLAIN = AdversarialParams("lsgan", r1=0.0, augment=(), conditional=False, from_share=0.0, chance=0.0)
 SCHEDULE = ScheduleParams(
     steps=6,
     plateau_patience_steps=0,
@@ -67,10 +69,10 @@ SCN = scn.ScnParams(
 ISN = isn.IsnParams(
     net=NetParams(PLAIN_NET, PATCH),
     loss=isn.IsnLoss(
-        isn.PerceptualParams("random", layers=("conv1_1", "conv2_1"), style_layers=("conv2_2",)),
+        isn.PerceptualParams("random", layers=("conv1_1", "conv2_1"), style_layers=("conv2_2",), weighting="equal"),
         "paper",
         PLAIN,
-        isn.IsnWeights(l1=1.0, adversarial=0.1, perceptual=0.1, style=200.0, tv=1.0, ssim=0.0),
+        isn.IsnWeights(l1=1.0, adversarial=0.1, perceptual=0.1, style=200.0, tv=1.0, ssim=0.0, feature_matching=0.0),
     ),
     optimizer=OPTIMIZER,
     schedule=replace(SCHEDULE, plateau_measure="l1"),
@@ -170,10 +172,13 @@ def test_mirrored_systems_make_the_mirror_image_of_the_mirror_image(data: Path) 
 def test_a_killed_run_ends_with_the_same_bytes(data: Path, monkeypatch: pytest.MonkeyPatch, stop: int) -> None:
     train_all(data)
     whole = {stage: weights(data, stage) for stage in ("scn", "isn", "joint")}
+    isn.run(REALISM, data, CPU)
+    whole["isn of realism"] = weights(data, "isn")
     runs = {
         "scn": (scn.Scn, lambda: scn.run(SCN, data, CPU)),
         "isn": (isn.Isn, lambda: isn.run(ISN, data, CPU)),
         "joint": (joint.Joint, lambda: joint.run(SCN, ISN, JOINT, data, CPU)),
+        "isn of realism": (isn.Isn, lambda: isn.run(REALISM, data, CPU)),
     }
     for stage, (trainer, run) in runs.items():
         real, calls = trainer.step, iter(range(100))
@@ -188,8 +193,9 @@ def test_a_killed_run_ends_with_the_same_bytes(data: Path, monkeypatch: pytest.M
             with pytest.raises(KeyboardInterrupt):
                 run()
         run()
-        assert weights(data, stage) == whole[stage], stage
-        history = (Layout(data).trained(stage) / "history.csv").read_text()
+        folder = stage.split()[0]
+        assert weights(data, folder) == whole[stage], stage
+        history = (Layout(data).trained(folder) / "history.csv").read_text()
         assert len(history.splitlines()) == 4
 
 
@@ -298,9 +304,9 @@ def test_moving_average_is_what_is_handed_on(data: Path) -> None:
 @pytest.mark.parametrize(
     "adversarial",
     [
-        AdversarialParams("hinge", 0.0, ()),
-        AdversarialParams("lsgan", 10.0, ()),
-        AdversarialParams("lsgan", 0.0, ("color", "translation", "cutout")),
+        replace(PLAIN, loss="hinge"),
+        replace(PLAIN, r1=10.0),
+        replace(PLAIN, augment=("color", "translation", "cutout")),
     ],
 )
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
@@ -308,6 +314,57 @@ def test_options_of_d_train(data: Path, adversarial: AdversarialParams, precisio
     net = replace(ISN.net, discriminator=replace(PATCH, scales=2))
     isn.run(replace(ISN, net=net, loss=replace(ISN.loss, adversarial=adversarial)), data, Device("cpu", precision))
     assert Layout(data).trained("isn").exists()
+
+
+REALISM = replace(
+    ISN,
+    net=NetParams(
+        StyledParams(**(vars(PLAIN_NET) | {"kind": "styled", "code": 3, "dropped": 0.5})),
+        PatchParams("patch", width=2, scales=2, layers=2, norm="instance", spectral=True),
+    ),
+    loss=isn.IsnLoss(
+        replace(ISN.loss.perceptual, weighting="deep"),
+        "anisotropic",
+        AdversarialParams("hinge", r1=0.0, augment=("color",), conditional=True, from_share=0.5, chance=0.01),
+        isn.IsnWeights(l1=5, adversarial=1, perceptual=5, style=0, tv=0, ssim=10, feature_matching=10),
+    ),
+)
+
+
+def test_d_rests_first_then_teaches_beside_the_strokes_and_the_style_is_of_the_photo(data: Path) -> None:
+    isn.run(REALISM, data, CPU)
+    with (Layout(data).trained("isn") / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["feature_matching"]) > 0 for row in rows] == [False, True, True]
+    assert [float(row["discriminator"]) > 0 for row in rows] == [False, True, True]
+    assert all(float(rows[-1][f"val_gradient_{term}"]) > 0 for term in ("l1", "adversarial", "perceptual", "ssim"))
+    assert "val_l1_like" in rows[-1]
+
+
+def test_a_d_at_chance_ends_the_run(data: Path) -> None:
+    adversarial = replace(REALISM.loss.adversarial, from_share=0.0, chance=1.0)
+    with pytest.raises(UserError, match=r"D is right in 0\.\d\d of its verdicts"):
+        isn.run(replace(REALISM, loss=replace(REALISM.loss, adversarial=adversarial)), data, CPU)
+
+
+def test_a_conditional_d_tells_a_photo_beside_other_strokes() -> None:
+    """What D sees changes with the strokes, and the augmentation of colours leaves them alone."""
+    trainer = isn.Isn(CPU.fabric(), REALISM)
+    photo, noise = torch.rand(2, 3, SIZE, SIZE), torch.rand(2, 7)
+    a, b = (trainer.gan.judge(photo, noise, torch.full((2, 1, SIZE, SIZE), ink)) for ink in (0.0, 1.0))
+    assert not torch.equal(a[0][0], b[0][0])
+    seen = trainer.gan._augmented(trainer.gan._beside(torch.full((2, 1, SIZE, SIZE), 0.3), photo), noise)
+    assert (seen[:, 0] == 0.3).all()
+    assert not torch.equal(seen[:, 1:], photo)
+
+
+def test_feature_matching_leaves_the_verdicts_out_and_is_the_mean_over_scales() -> None:
+    real = [[torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 1, 1)], [torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 1, 1)]]
+    fake = [
+        [torch.ones(1, 1, 2, 2), torch.full((1, 1, 1, 1), 9.0)],
+        [3 * torch.ones(1, 1, 2, 2), torch.ones(1, 1, 1, 1)],
+    ]
+    assert feature_matching(real, fake).item() == pytest.approx(2)
 
 
 class OnePixel(nn.Module):
@@ -354,10 +411,10 @@ def test_the_photo_teaches_the_scn_as_much_as_asked(data: Path) -> None:
 
 def test_terms_are_those_with_a_weight_and_their_sum_is_the_loss(data: Path) -> None:
     batch = Batches(read_split(Layout(data), "train"), LAYERS, ("sketch/xdog",), 2, STILL, 0)(0)
-    weights = isn.IsnWeights(l1=2.0, adversarial=0.0, perceptual=0.0, style=0.0, tv=0.0, ssim=3.0)
+    weights = replace(ISN.loss.weights, l1=2.0, adversarial=0.0, perceptual=0.0, style=0.0, tv=0.0, ssim=3.0)
     trainer = isn.Isn(CPU.fabric(), replace(ISN, loss=replace(ISN.loss, weights=weights)))
     made = trainer.gan.g(batch["product"])
-    terms = trainer.terms(made, batch)
+    terms = trainer.terms(made, batch, batch["product"])
     assert terms.keys() == {"l1", "ssim"}
     expected = 2 * photo.l1(batch["photo"], made) + 3 * photo.dissimilarity(batch["photo"], made)
     torch.testing.assert_close(trainer.total(terms), expected)
