@@ -17,7 +17,7 @@ from pipeline.stages.crop.align import crop_matrix
 from pipeline.stages.crop.exposures import ExposureParams
 from pipeline.stages.crop.settings import CropParams, SplitParams
 
-SPLITS = SplitParams("hash", {}, {}, "", 0.0, 0.0)
+SPLITS = SplitParams("hash", {}, {}, "", "", 0.0, 0.0)
 PARAMS = CropParams("", ("**/*",), None, "aligned", 64, 0.48, 0.27, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS)
 
 

@@ -12,7 +12,7 @@ from pipeline.stages.crop.exposures import ExposureParams
 from pipeline.stages.crop.landmarks import locate_landmarks
 from pipeline.stages.crop.settings import CropParams, Found, SplitParams, Unusable
 
-SPLITS = SplitParams("hash", {}, {}, "", 0.0, 0.0)
+SPLITS = SplitParams("hash", {}, {}, "", "", 0.0, 0.0)
 PARAMS = CropParams(
     "in", ("**/*",), None, "landmarks", 64, 0.48, 0.27, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS
 )

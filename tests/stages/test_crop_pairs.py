@@ -17,7 +17,7 @@ from pipeline.stages.crop.exposures import ExposureParams
 from pipeline.stages.crop.pairs import read_sketch, sketch_file
 from pipeline.stages.crop.settings import CropParams, SplitParams, Unusable
 
-SPLITS = SplitParams("hash", {}, {}, "", 0.0, 0.0)
+SPLITS = SplitParams("hash", {}, {}, "", "", 0.0, 0.0)
 PAIR = ("photos", "sketches")
 PARAMS = CropParams("", ("**/*",), PAIR, "aligned", 64, 0.48, 0.27, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS)
 

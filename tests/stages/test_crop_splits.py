@@ -14,7 +14,7 @@ from pipeline.core.params import ParamsError
 from pipeline.stages.crop.settings import SplitParams
 from pipeline.stages.crop.splits import assign_splits, place, shortage
 
-SPLITS = SplitParams("hash", {}, {}, "", 0.25, 0.25)
+SPLITS = SplitParams("hash", {}, {}, "", "", 0.25, 0.25)
 FOLDERS = {"s0": TRAIN, "s1": TEST, "s2": "ar"}
 
 

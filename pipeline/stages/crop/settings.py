@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.allowed import FilePath, Glob, Items, Name, OptionalRegex, PathPart, Range, Share
+from pipeline.core.allowed import FilePath, Glob, Items, Name, OptionalPath, OptionalRegex, PathPart, Range, Share
 from pipeline.core.params import require
 from pipeline.stages.crop.exposures import ExposureParams
 
@@ -36,14 +36,15 @@ class SplitParams:
     """How faces are divided: a subject's split follows from the subject alone, so more photos never move a face.
 
     Methods: `hash` and `subject` choose by shares, `folder` and `lists` by what you name. Whoever the photos show is
-    known by `subject` alone; without it every photo counts as a person of its own, so that people of several photos
-    may be in two splits (near_duplicates.csv names those that are found).
+    known by `subjects`, else by `subject`; without them every photo counts as a person of its own, so that people of
+    several photos may be in two splits (near_duplicates.csv names those that are found).
     """
 
     method: Literal["folder", "lists", "subject", "hash"]
     folders: dict[PathPart, Name]  # folder: name of the first folder -> split
     lists: dict[Name, tuple[FilePath, ...]]  # lists: split -> ids, or paths relative to the photos
     subject: OptionalRegex  # regular expression on the relative path whose group 1 is the subject; "": unknown
+    subjects: OptionalPath  # name of tables (file, subject) beside the photos or in a folder above; "": none
     test_share: Share  # hash, subject: share of the subjects that is tested
     val_share: Share  # share of the subjects that is val; folder, lists: of the training ones, where none is named val
 
@@ -63,7 +64,7 @@ class CropParams:
     size: Annotated[int, Range(least=32, most=2048, multiple_of=4)]  # side of the crop, px
     eye_y: Annotated[float, Range(least=0.1, most=0.9)]  # where the eyes go, share of the size from the top
     eye_distance: Annotated[float, Range(least=0.05, most=0.9)]  # between the pupils, share of the size
-    border: Literal["reflect", "background"]
+    border: Literal["reflect", "background", "inside"]  # inside: moved and tightened to lie within the photo
     min_face_px: Annotated[int, Range(least=1, most=4096)]  # nearer pupils in the source: the face is too small
     max_rejected: Share  # share of the sources that may be rejected before the stage fails
     exposures: ExposureParams

@@ -10,13 +10,17 @@ from pathlib import Path
 from pipeline.core.errors import UserError
 from pipeline.core.manifest import TEST, TRAIN, VAL, Face
 from pipeline.stages.crop.settings import SplitParams
+from pipeline.stages.crop.subjects import listed_subject
 
 BY_SHARE = ("subject", "hash")  # methods that choose test people by their share
 
 
-def assign_splits(faces: Sequence[Face], params: SplitParams) -> list[Face]:
-    """Faces with subject and split set. Raises UserError for a face in no split, a subject in two."""
-    known = [replace(face, subject=_subject(face, params)) for face in faces]
+def assign_splits(faces: Sequence[Face], params: SplitParams, root: Path = Path()) -> list[Face]:
+    """Faces with subject and split set; `root`: the folder of photos, for tables of subjects.
+
+    Raises UserError for a face in no split, a subject in two, a table without its photo.
+    """
+    known = [replace(face, subject=_subject(face, params, root)) for face in faces]
     done = [replace(face, split=_split(face, params)) for face in known]
     _check_subjects(done)
     return done
@@ -71,7 +75,9 @@ def _listed_split(face: Face, params: SplitParams) -> str:
     return named[0]
 
 
-def _subject(face: Face, params: SplitParams) -> str:
+def _subject(face: Face, params: SplitParams, root: Path) -> str:
+    if params.subjects and (listed := listed_subject(root, face.source, params.subjects)):
+        return listed
     if not params.subject:
         return face.id
     try:

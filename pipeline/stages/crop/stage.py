@@ -58,7 +58,7 @@ def run(params: CropParams, data: Path, jobs: int) -> None:
         faces, rejected = _without_copies(results, out)
         console.print(f"crop: {len(faces)} faces, {len(rejected)} rejected{_reasons(rejected)}")
         _check_count(faces, rejected, params, layout)
-        faces = assign_splits(faces, params.splits)
+        faces = assign_splits(faces, params.splits, Path(params.photos))
         if lack := shortage(faces, params.splits):
             console.print(f"crop: {lack}")
         warn_of_near_duplicates(faces, out, jobs)
