@@ -23,6 +23,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.params import load
 from pipeline.core.polarity import Photo, Sketch, luminance
 from pipeline.core.workspace import SHIPPED
+from pipeline.drawing import face_prior
 from pipeline.drawing.rasterize import render
 from pipeline.stages import canny, equalize, hed, pack, simplify
 from pipeline.stages import style as style_stage
@@ -82,9 +83,10 @@ def drawers() -> list[tuple[str, Style, Any]]:
 def image_rows(photos: list[Photo], folder: Path) -> Iterator[Row]:
     """Milliseconds an image on one thread."""
     cv2.setNumThreads(1)
+    eyes = face_prior.eyes_of_crops()
     canny_params, hed_params = section(canny.CannyParams, "edges.canny"), section(hed.HedParams, "edges.hed")
     grays = [luminance(photo) for photo in photos]
-    yield "canny", "ms", milliseconds(given(canny.canny, canny_params), grays)
+    yield "canny", "ms", milliseconds(lambda gray: canny.canny(gray, canny_params, eyes), grays)
     for method in ("soft", "own"):
         by = replace(hed_params, method=method)
         yield f"hed ({method})", "ms", milliseconds(given(hed.holistic, by), photos)
@@ -121,15 +123,15 @@ def simplified(sketch: Sketch, params: simplify.SimplifyParams) -> None:
 def chain(source: Path, data: Path, jobs: int) -> float:
     """Images a second from crop to pack."""
     params = replace(section(settings.CropParams, "crop"), photos=str(source), size=SIZE, max_rejected=1.0)
-    start = time.perf_counter()
+    eyes, start = face_prior.eyes_of_crops(), time.perf_counter()
     stage.run(params, data, jobs)
     equalize.run(section(equalize.EqualizeParams, "equalize"), data, jobs)
-    canny.run(section(canny.CannyParams, "edges.canny"), data, jobs)
-    hed.run(section(hed.HedParams, "edges.hed"), data, jobs)
+    canny.run(section(canny.CannyParams, "edges.canny"), eyes, data, jobs)
+    hed.run(section(hed.HedParams, "edges.hed"), eyes, data, jobs)
     for name, chosen in STYLES.items():
         style_stage.run(name, section(chosen.params, f"styles.{name}"), data, jobs)
         simplify.run(name, section(simplify.SimplifyParams, "simplify"), data, jobs)
-    pack.run(section(pack.PackParams, "pack"), tuple(STYLES), data, jobs)
+    pack.run(section(pack.PackParams, "pack"), tuple(STYLES), eyes, data, jobs)
     return CHAIN_FACES / (time.perf_counter() - start)
 
 

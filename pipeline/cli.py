@@ -79,9 +79,10 @@ def edges_canny(pictures: Own = None, out: OutOfOwn = None, data: Data = DATA, j
 
         raise typer.Exit(layers.canny_edges(pictures, out, jobs))
     from pipeline.core import params
+    from pipeline.drawing.face_prior import eyes_of_crops
     from pipeline.stages import canny
 
-    canny.run(params.load(canny.CannyParams, "edges.canny"), data, jobs)
+    canny.run(params.load(canny.CannyParams, "edges.canny"), eyes_of_crops(), data, jobs)
 
 
 @edges_app.command("hed")
@@ -92,9 +93,10 @@ def edges_hed(pictures: Own = None, out: OutOfOwn = None, data: Data = DATA, job
 
         raise typer.Exit(layers.hed_edges(pictures, out, jobs))
     from pipeline.core import params
+    from pipeline.drawing.face_prior import eyes_of_crops
     from pipeline.stages import hed
 
-    hed.run(params.load(hed.HedParams, "edges.hed"), data, jobs)
+    hed.run(params.load(hed.HedParams, "edges.hed"), eyes_of_crops(), data, jobs)
 
 
 @app.command()
@@ -138,9 +140,10 @@ def simplify(
 def pack(data: Data = DATA, jobs: Jobs = CORES) -> None:
     """Check that every face has every layer and pack them for training: data/packed."""
     from pipeline.core import params
+    from pipeline.drawing.face_prior import eyes_of_crops
     from pipeline.stages import pack
 
-    pack.run(params.load(pack.PackParams, "pack"), pack.packed_styles(), data, jobs)
+    pack.run(params.load(pack.PackParams, "pack"), pack.packed_styles(), eyes_of_crops(), data, jobs)
 
 
 @app.command()

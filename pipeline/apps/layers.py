@@ -1,6 +1,7 @@
 """Commands equalize, edges, style and simplify on pictures of a user's own: whole, as they are, into a folder."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pipeline.core.image_io import import_picture, write_gray, write_photo
 from pipeline.core.outcome import Task
 from pipeline.core.polarity import Gray, Photo, luminance
 from pipeline.drawing.deformation import deform
+from pipeline.drawing.face_prior import Eyes, eyes_of_crops
 from pipeline.drawing.ink import ink_from_paper
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.svg import to_svg
@@ -21,6 +23,8 @@ from pipeline.stages.hed import HedParams, holistic
 from pipeline.stages.simplify import SimplifyParams, generator
 from pipeline.stages.simplify import simplify as strokes_of_sketch
 from pipeline.styles import STYLES
+
+UNKNOWN_EYES = "drawn plain: {} is local, which knows where the eyes are in crops alone"
 
 
 def equalized(photos: Sequence[Path], out: Path | None, jobs: int) -> int:
@@ -37,19 +41,22 @@ def _equalize(values: EqualizeParams, task: Task) -> tuple[list[Path], list[str]
 
 def canny_edges(photos: Sequence[Path], out: Path | None, jobs: int) -> int:
     """OUT/NAME-canny.png of every photo, white on black."""
-    return _gray(
-        "edges canny", photos, out, "-canny.png", partial(_canny, params.load(CannyParams, "edges.canny")), jobs
-    )
+    values, notes = params.load(CannyParams, "edges.canny"), list[str]()
+    if values.method == "local":
+        values, notes = replace(values, method="plain"), [UNKNOWN_EYES.format("edges.canny.method")]
+    return _gray("edges canny", photos, out, "-canny.png", partial(_canny, values, eyes_of_crops()), jobs, notes)
 
 
-def _canny(values: CannyParams, photo: Photo) -> Gray:
-    return canny(luminance(photo), values)
+def _canny(values: CannyParams, eyes: Eyes, photo: Photo) -> Gray:
+    return canny(luminance(photo), values, eyes)
 
 
 def hed_edges(photos: Sequence[Path], out: Path | None, jobs: int) -> int:
     """OUT/NAME-hed.png of every photo, equalized first, white on black."""
-    settings = params.load(EqualizeParams, "equalize"), params.load(HedParams, "edges.hed")
-    return _gray("edges hed", photos, out, "-hed.png", partial(_hed, *settings), jobs)
+    values = params.load(HedParams, "edges.hed")
+    notes = [UNKNOWN_EYES.format("edges.hed.features")] if values.features == "local" else []
+    draw = partial(_hed, params.load(EqualizeParams, "equalize"), values)
+    return _gray("edges hed", photos, out, "-hed.png", draw, jobs, notes)
 
 
 def _hed(equalizing: EqualizeParams, values: HedParams, photo: Photo) -> Gray:
@@ -68,15 +75,23 @@ def _draw(name: str, values: Any, photo: Photo) -> Gray:
 
 
 def _gray(
-    command: str, photos: Sequence[Path], out: Path | None, ending: str, draw: Callable[[Photo], Gray], jobs: int
+    command: str,
+    photos: Sequence[Path],
+    out: Path | None,
+    ending: str,
+    draw: Callable[[Photo], Gray],
+    jobs: int,
+    notes: Sequence[str] = (),
 ) -> int:
-    return work(command, photos, out, (ending,), partial(_write_gray, draw, ending), jobs)
+    return work(command, photos, out, (ending,), partial(_write_gray, draw, ending, notes), jobs)
 
 
-def _write_gray(draw: Callable[[Photo], Gray], ending: str, task: Task) -> tuple[list[Path], list[str]]:
+def _write_gray(
+    draw: Callable[[Photo], Gray], ending: str, notes: Sequence[str], task: Task
+) -> tuple[list[Path], list[str]]:
     picture, file = import_picture(task.path), task.file(ending)
     write_gray(file, draw(picture.on_white()))
-    return [file], list(picture.notes)
+    return [file], [*picture.notes, *notes]
 
 
 def simplified(drawings: Sequence[Path], out: Path | None, svg: bool, jobs: int) -> int:

@@ -3,15 +3,16 @@
 data/packed/SPLIT/index.json   ids, sources' sha256, the sha256 of each layer and the params it was made with
 data/packed/SPLIT/LAYER.npy    uint8, as on disk: photos RGB, sketches 255 = paper, edges 255 = edge
 
-The layer `product` is Canny ⊙ HED: what the ISN is trained on and the SCN learns to draw.
+The layer `product` is Canny ⊙ HED, with HED lifted in the face where asked: what the ISN is trained on and the SCN
+learns to draw.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
@@ -26,14 +27,18 @@ from pipeline.core.manifest import Face, read_faces
 from pipeline.core.parallel import map_images
 from pipeline.core.params import build, params_path, read_yaml
 from pipeline.core.polarity import Edges, to_uint8, unit
+from pipeline.drawing.face_prior import Eyes, face_prior
 from pipeline.drawing.scale import face_scale
 from pipeline.styles import StyleName
+
+LIFT = 0.5  # ours: local: exponent of HED in the face; 1 leaves faint lips and brows below a quarter
 
 
 @dataclass(frozen=True)
 class PackParams:
     """Section `pack`."""
 
+    product: Literal["plain", "local"]  # plain: Canny ⊙ HED, as in the paper; local: HED lifted in the face first
     product_spread_px: Pixels  # softens Canny in Canny ⊙ HED: standard deviation at a 256-px face; 0: as in the paper
     min_train: Annotated[int, Range(least=1, most=1_000_000)]  # fewer training faces than this is an error
 
@@ -65,7 +70,12 @@ class Layer:
         return self.folder / f"{face_id}.png"
 
 
-def product(canny: Edges, hed: Edges, spread_px: float) -> Edges:
+def product(canny: Edges, hed: Edges, params: PackParams, eyes: Eyes) -> Edges:
+    """The layer `product` of one face, (H, W) each; `eyes`: where an aligned crop has them."""
+    return PRODUCTS[params.product](canny, hed, params.product_spread_px, eyes)
+
+
+def _plain(canny: Edges, hed: Edges, spread_px: float, eyes: Eyes) -> Edges:
     """Canny ⊙ HED, (H, W) each; Canny's lines softened to a Gaussian profile of peak 1 first, where asked.
 
     ours: a one-pixel line that is a pixel off costs L1 matching twice its ink, so nets draw it dotted or not at all.
@@ -76,6 +86,15 @@ def product(canny: Edges, hed: Edges, spread_px: float) -> Edges:
     peak = np.float32(sigma * np.sqrt(2 * np.pi))  # of a blurred one-pixel line: 1 / peak
     soft = np.clip(cv2.GaussianBlur(canny, (0, 0), sigma) * max(peak, np.float32(1)), 0, 1)
     return Edges(soft.astype(np.float32, copy=False) * hed)
+
+
+def _local(canny: Edges, hed: Edges, spread_px: float, eyes: Eyes) -> Edges:
+    """The same, HED ** LIFT in the face: faint lips and brows weigh as lines there."""
+    exponent = 1 - (1 - LIFT) * face_prior(hed.shape, eyes)
+    return _plain(canny, Edges(np.power(hed, exponent)), spread_px, eyes)
+
+
+PRODUCTS: dict[str, Callable[[Edges, Edges, float, Eyes], Edges]] = {"plain": _plain, "local": _local}
 
 
 def layers_of(layout: Layout, styles: tuple[str, ...]) -> list[Layer]:
@@ -94,7 +113,7 @@ def layers_of(layout: Layout, styles: tuple[str, ...]) -> list[Layer]:
     return layers
 
 
-def run(params: PackParams, styles: tuple[str, ...], data: Path, jobs: int) -> None:
+def run(params: PackParams, styles: tuple[str, ...], eyes: Eyes, data: Path, jobs: int) -> None:
     """Write data/packed. Raises UserError that names a missing layer, or too few training faces."""
     layout = Layout(data)
     faces = read_faces(layout)
@@ -110,7 +129,7 @@ def run(params: PackParams, styles: tuple[str, ...], data: Path, jobs: int) -> N
     with new_folder(layout.packed) as folder:
         tasks = [(folder / name, part, layer) for name, part in split_faces.items() for layer in layers]
         digests = map_images(_pack_layer, tasks, jobs, "pack")
-        tasks_of_two = [(folder / name, params.product_spread_px) for name in split_faces]
+        tasks_of_two = [(folder / name, params, eyes) for name in split_faces]
         products = map_images(_pack_product, tasks_of_two, 1, "pack product")
         for (name, part), digest in zip(split_faces.items(), products, strict=True):
             own = {t[2].name: d for t, d in zip(tasks, digests, strict=True) if t[0].name == name}
@@ -148,11 +167,11 @@ def _checked_pixels(layer: Layer, face_id: str, shape: tuple[int, ...]) -> NDArr
     return pixels
 
 
-def _pack_product(task: tuple[Path, float]) -> str:
+def _pack_product(task: tuple[Path, PackParams, Eyes]) -> str:
     """The layer `product` of one split, from its packed layers."""
-    folder, spread_px = task
+    folder, params, eyes = task
     canny, hed = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("canny", "hed"))
-    pixels = (to_uint8(product(Edges(unit(a)), Edges(unit(b)), spread_px)) for a, b in zip(canny, hed, strict=True))
+    pixels = (to_uint8(product(Edges(unit(a)), Edges(unit(b)), params, eyes)) for a, b in zip(canny, hed, strict=True))
     return _write_layer(folder / "product.npy", canny.shape, pixels)
 
 

@@ -14,6 +14,7 @@ from pipeline.core.manifest import Face, write_faces
 from pipeline.core.parallel import map_images
 from pipeline.core.params import load
 from pipeline.core.workspace import SHIPPED
+from pipeline.drawing.face_prior import Eyes
 from pipeline.stages import hed
 from pipeline.stages.demo import renderer
 from pipeline.weights import loaders
@@ -101,13 +102,14 @@ def test_a_stage_draws_the_same_with_a_gpu_batch(tmp_path: Path, monkeypatch: py
     params = load(hed.HedParams, "edges.hed", SHIPPED / "params.yaml")
     layout = Layout(tmp_path)
     for i in range(3):
-        write_photo(layout.equalized / f"f{i}.png", renderer.render_face(96, 1, i).photo)
+        for folder in (layout.equalized, layout.photos):
+            write_photo(folder / f"f{i}.png", renderer.render_face(96, 1, i).photo)
     faces = [Face(f"f{i}", f"f{i}.jpg", "", f"f{i}", "train", "none", (1, 0, 0, 0, 1, 0)) for i in range(3)]
     write_faces(layout.faces, faces, [])
     drawn = {}
     for batch in (1, 16):
         monkeypatch.setattr(loaders, "at_once", lambda nets, batch=batch: batch)
-        hed.run(params, tmp_path, 1)
+        hed.run(params, Eyes(0.48, 0.27), tmp_path, 1)
         drawn[batch] = [read_gray(layout.edges("hed") / f"f{i}.png") for i in range(3)]
     np.testing.assert_allclose(drawn[16], drawn[1], atol=1.5 / 255)
     assert np.std(drawn[1]) > 0.02

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.core.params import ParamsError, build, read_yaml
 from pipeline.core.polarity import Edges, Photo, luminance
 from pipeline.core.workspace import SHIPPED
+from pipeline.drawing.face_prior import Eyes
 from pipeline.drawing.rough import RoughParams, rough_drawing
 from pipeline.experiments.sections import sections
 from pipeline.helpers.values import values_path
@@ -18,12 +19,13 @@ from pipeline.stages.canny import canny
 from pipeline.stages.crop.align import crop_matrix, crop_photo
 from pipeline.stages.demo.renderer import render_face
 from pipeline.stages.equalize import equalize
-from pipeline.stages.hed import holistic
+from pipeline.stages.hed import holistic_local
 from pipeline.stages.pack import product
 from pipeline.stages.simplify import redraw, simplify
 from pipeline.styles import STYLES
 from tests.experiments.param_values import Place, at, fields, good, with_value
 
+EYES = Eyes(0.48, 0.27)
 VALUES = read_yaml(SHIPPED / "params.yaml")
 CLASSICAL = {"edges.hed": "soft", "styles.photosketch": "contour", "equalize": "clahe"}  # methods without a net
 
@@ -35,7 +37,7 @@ def photo() -> Photo:
 
 @cache
 def edges() -> Edges:
-    return canny(luminance(photo()), build(sections()["edges.canny"], VALUES["edges"]["canny"], "edges.canny"))
+    return canny(luminance(photo()), build(sections()["edges.canny"], VALUES["edges"]["canny"], "edges.canny"), EYES)
 
 
 @cache
@@ -51,10 +53,10 @@ def rough(params: RoughParams) -> NDArray[Any]:
 RUNS: dict[str, Callable[[Any], NDArray[Any]]] = {
     "crop": lambda params: crop_photo(photo(), crop_matrix((24, 30), (40, 30), params), params),
     "equalize": lambda params: equalize(photo(), params),
-    "edges.canny": lambda params: canny(luminance(photo()), params),
-    "edges.hed": lambda params: holistic(photo(), params),
+    "edges.canny": lambda params: canny(luminance(photo()), params, EYES),
+    "edges.hed": lambda params: holistic_local(photo(), photo(), params, EYES),
     "simplify": lambda params: redraw(sketch(), "xdog", "face", params).deformed,
-    "pack": lambda params: product(edges(), edges(), params.product_spread_px),
+    "pack": lambda params: product(edges(), edges(), params, EYES),
     "rough": rough,
 } | {f"styles.{name}": lambda params, style=style: style.draw(photo(), params) for name, style in STYLES.items()}
 

@@ -108,7 +108,7 @@ def test_it_learns_resumes_and_ships(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (folder / "weights.safetensors").rename(folder / "edge_detector.safetensors")
     loaders.runner.cache_clear()
     photo = boundaries().photos[0]
-    drawn = holistic(photo, HedParams("own", 0.1, 2.0))
+    drawn = holistic(photo, HedParams("own", "plain", 0.1, 2.0))
     loaders.runner.cache_clear()
     net = EdgeNet((4, 6, 8), 4).eval()
     net.load_state_dict({k: v.float() for k, v in load_tensors(folder / "edge_detector.safetensors").items()})

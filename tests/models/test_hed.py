@@ -232,7 +232,7 @@ def test_keras_files_are_read_or_the_remedy_is_said(tmp_path: Path) -> None:
 
 def test_the_stage_reads_the_file_and_names_what_is_wrong(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALI_SKETCH_WEIGHTS", str(model.parent))
-    params, photo = HedParams("hed", 0.1, 2.0), np.full((32, 40, 3), 99, np.uint8)
+    params, photo = HedParams("hed", "plain", 0.1, 2.0), np.full((32, 40, 3), 99, np.uint8)
     loaders.runner.cache_clear()
     edges = hed.holistic(photo, params)
     assert edges.shape == (32, 40)
@@ -247,7 +247,7 @@ def test_the_stage_reads_the_file_and_names_what_is_wrong(model: Path, monkeypat
     with pytest.raises(WeightsError):
         hed.holistic(photo, params)
     with pytest.raises(WeightsError, match=r"network-bsds500\.pytorch"):
-        hed.holistic(photo, HedParams("hed_port", 0.1, 2.0))
+        hed.holistic(photo, HedParams("hed_port", "plain", 0.1, 2.0))
     torch.save({"moduleVggOne.0.weight": torch.ones(3)}, model.parent / "network-bsds500.pytorch")
     with pytest.raises(WeightsError, match=r"not HED: no tensor conv1_1\.bias"):
-        hed.holistic(photo, HedParams("hed_port", 0.1, 2.0))
+        hed.holistic(photo, HedParams("hed_port", "plain", 0.1, 2.0))

@@ -12,6 +12,7 @@ from pipeline.core.params import load
 from pipeline.core.polarity import Photo, Sketch, luminance
 from pipeline.core.workspace import SHIPPED
 from pipeline.drawing.deformation import deform, displacement_field
+from pipeline.drawing.face_prior import Eyes
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.soft_edges import soft_edges
 from pipeline.drawing.stroke import Stroke, pressed, resample, smooth
@@ -24,6 +25,7 @@ from pipeline.styles import STYLES
 from pipeline.styles.photosketch import PhotosketchParams, photosketch
 
 PARAMS = SHIPPED / "params.yaml"
+EYES = Eyes(0.48, 0.27)
 SIMPLE = load(SimplifyParams, "simplify", PARAMS)
 
 
@@ -111,7 +113,7 @@ def test_photosketch_fills_masses_with_lines_unless_told_not_to(monkeypatch: pyt
 
 
 def test_canny_finds_the_circle_thin_and_only_it() -> None:
-    edges = canny(luminance(disc()), load(CannyParams, "edges.canny", PARAMS))
+    edges = canny(luminance(disc()), load(CannyParams, "edges.canny", PARAMS), EYES)
     assert set(np.unique(edges)) <= {0.0, 1.0}
     r = radii(edges > 0)
     assert np.abs(r - 64).max() < 3

@@ -16,10 +16,11 @@ from pipeline.core.image_io import write_gray, write_photo
 from pipeline.core.layout import Layout
 from pipeline.core.manifest import Face, read_faces, write_faces
 from pipeline.core.params import ParamsError
+from pipeline.drawing.face_prior import Eyes
 from pipeline.stages import equalize
 from pipeline.stages.pack import PackParams, packed_styles, product, run
 
-PARAMS, STYLES = PackParams(0, 2), ("xdog",)
+PARAMS, STYLES, EYES = PackParams("plain", 0, 2), ("xdog",), Eyes(0.48, 0.27)
 IDS = ("a", "b", "c", "d")
 
 
@@ -48,7 +49,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_every_layer_of_every_split_is_packed_as_on_disk(data: Path) -> None:
-    run(PARAMS, STYLES, data, 1)
+    run(PARAMS, STYLES, EYES, data, 1)
     layout = Layout(data)
     train, test = read_split(layout, "train"), read_split(layout, "test")
     assert (train.ids, test.ids) == (["a", "b", "c"], ["d"])
@@ -69,7 +70,7 @@ def test_each_split_is_packed_apart_whatever_its_name(data: Path) -> None:
         [replace(f, split="val" if f.id == "c" else "ar" if f.id == "d" else "train") for f in faces],
         [],
     )
-    run(PARAMS, STYLES, data, 1)
+    run(PARAMS, STYLES, EYES, data, 1)
     assert splits(Layout(data)) == ["ar", "train", "val"]
     assert [read_split(Layout(data), name).ids for name in ("ar", "train", "val")] == [["d"], ["a", "b"], ["c"]]
 
@@ -91,34 +92,34 @@ def test_styles_are_named_once_and_wrong_ones_are_told(tmp_path: Path, monkeypat
 
 
 def test_changed_pixels_change_the_digest(data: Path) -> None:
-    run(PARAMS, STYLES, data, 1)
+    run(PARAMS, STYLES, EYES, data, 1)
     before = read_split(Layout(data), "train").digest
     write_gray(Layout(data).edges("hed") / "a.png", np.zeros((32, 32), np.float32))
-    run(PARAMS, STYLES, data, 1)
+    run(PARAMS, STYLES, EYES, data, 1)
     assert read_split(Layout(data), "train").digest != before
 
 
 def test_a_missing_layer_is_named_with_the_remedy_and_nothing_is_left(data: Path) -> None:
     (Layout(data).edges("hed") / "c.png").unlink()
     with pytest.raises(UserError, match=r"1 faces have no hed .*first c; run: dvc repro edges@hed"):
-        run(PARAMS, STYLES, data, 1)
+        run(PARAMS, STYLES, EYES, data, 1)
     assert not Layout(data).packed.exists()
 
 
 def test_odd_sizes_and_too_few_faces_are_errors(data: Path) -> None:
     with pytest.raises(UserError, match=r"3 training faces, at least 9"):
-        run(PackParams(0, 9), STYLES, data, 1)
+        run(replace(PARAMS, min_train=9), STYLES, EYES, data, 1)
     write_gray(Layout(data).edges("hed") / "b.png", np.zeros((16, 16), np.float32))
     with pytest.raises(UserError, match=r"b.png is \(16, 16\), the others \(32, 32\)"):
-        run(PARAMS, STYLES, data, 1)
+        run(PARAMS, STYLES, EYES, data, 1)
 
 
 def test_spread_lines_keep_their_place_and_peak() -> None:
     canny = np.zeros((128, 128), np.float32)
     canny[40] = 1
     hed = np.full_like(canny, 0.5)
-    np.testing.assert_array_equal(product(canny, hed, 0), canny * hed)
-    soft = product(canny, hed, 1.6)
+    np.testing.assert_array_equal(product(canny, hed, PARAMS, EYES), canny * hed)
+    soft = product(canny, hed, replace(PARAMS, product_spread_px=1.6), EYES)
     np.testing.assert_allclose(soft[40], 0.5, atol=0.01)
     np.testing.assert_allclose(soft[39], soft[41], atol=1e-6)
     np.testing.assert_allclose(soft[41] / soft[40], np.exp(-0.5 / 0.8**2), atol=0.02)
@@ -129,7 +130,7 @@ def peak_bytes(root: Path) -> int:
     """Of an image stage and of pack, arrays included, files mapped into memory not."""
     tracemalloc.start()
     equalize.run(equalize.EqualizeParams("global", 2.0, 4), root, 1)
-    run(PARAMS, STYLES, root, 1)
+    run(PARAMS, STYLES, EYES, root, 1)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak

@@ -50,7 +50,7 @@ def test_they_are_here_small_and_have_a_card(name: str) -> None:
 
 @pytest.mark.parametrize("size", [128, 256, 700])
 def test_edges_of_a_disc_are_its_outline(size: int) -> None:
-    drawn = holistic(disc(size), HedParams("own", 0.1, 2.0))
+    drawn = holistic(disc(size), HedParams("own", "plain", 0.1, 2.0))
     off = from_circle(size)
     assert drawn[off < 1].min() > 0.6
     assert drawn[off > 20].mean() < 0.05
@@ -118,7 +118,7 @@ def test_clean_lines_stay_as_they_are() -> None:
 
 def test_the_same_picture_gives_the_same_bytes() -> None:
     photo = disc(200)
-    params = HedParams("own", 0.1, 2.0)
+    params = HedParams("own", "plain", 0.1, 2.0)
     first = holistic(photo, params)
     loaders.runner.cache_clear()
     assert holistic(photo, params).tobytes() == first.tobytes()

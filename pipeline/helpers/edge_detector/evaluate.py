@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipeline.core.files import write_bytes
 from pipeline.core.parallel import map_images
 from pipeline.core.params import load
 from pipeline.core.polarity import Edges, Photo, luminance
+from pipeline.drawing.face_prior import Eyes
 from pipeline.helpers.edge_detector.bsds500 import (
     Annotated,
     annotated_ids,
@@ -26,6 +28,7 @@ from pipeline.stages.canny import CannyParams, canny
 from pipeline.stages.hed import DETECTORS, HedParams, holistic
 
 CANNY_LEVELS = 24  # ours: thresholds of Canny's own, from which its map is stacked
+NO_FACE = Eyes(0.5, 0.5)  # method plain does not ask
 
 
 def canny_map(photo: Photo) -> Edges:
@@ -33,7 +36,8 @@ def canny_map(photo: Photo) -> Edges:
     gray, edges = luminance(photo), np.zeros(photo.shape[:2], np.float32)
     for level in range(1, CANNY_LEVELS + 1):
         high = 600 * (level / CANNY_LEVELS) ** 2
-        drawn = canny(gray, CannyParams(1.6, 0.4 * high, high, False))  # Matlab's ratio and, at 321 px, its sigma 2
+        params = CannyParams("plain", 1.6, 0.4 * high, high)  # Matlab's ratio and, at 321 px, its sigma 2
+        drawn = canny(gray, params, NO_FACE)
         edges[drawn > 0.5] = level / (CANNY_LEVELS + 1)
     return Edges(edges)
 
@@ -55,7 +59,7 @@ def detector(name: str) -> Callable[[Annotated, int], NDArray[np.int64]]:
             f"evaluate-edge-detector: no detector '{name}'; there are {', '.join([*DETECTORS, 'canny', 'humans'])}"
         )
     base = load(HedParams, "edges.hed")
-    params = HedParams(name, base.floor, base.spread_px)  # type: ignore[arg-type]
+    params = replace(base, method=name)  # type: ignore[arg-type]
     return lambda image, thresholds: counts_by_threshold(
         ridges(holistic(image.photo, params)), image.boundaries, thresholds
     )
