@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ class Split:
     ids: list[str]
     layers: dict[str, NDArray[np.uint8]]
     digest: str  # of all layers
+    made_with: Mapping[str, Any] = field(default_factory=dict)  # layer -> params of the stage that made it
 
     @property
     def size(self) -> int:
@@ -47,4 +50,5 @@ def read_split(layout: Layout, split: str) -> Split:
         raise UserError(f"{folder}: no such split, there are {splits(layout)}; run: dvc repro pack")
     index = json.loads((folder / "index.json").read_text())
     layers = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in index["layers"]}
-    return Split(index["ids"], layers, hashlib.sha256(json.dumps(index["layers"], sort_keys=True).encode()).hexdigest())
+    digest = hashlib.sha256(json.dumps(index["layers"], sort_keys=True).encode()).hexdigest()
+    return Split(index["ids"], layers, digest, index.get("made_with", {}))

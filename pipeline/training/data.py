@@ -18,6 +18,7 @@ from pipeline.core.allowed import Range, Share
 from pipeline.core.dataset import Split
 from pipeline.core.errors import UserError
 from pipeline.core.polarity import turned_tensor, unit_tensor
+from pipeline.training.human_hand import Hand, HandParams, eyes_of, named, random_numbers
 from pipeline.training.sample_order import nth_sample
 
 Batch = dict[str, Tensor]
@@ -38,8 +39,9 @@ class Batches:
     """Step number -> batch of float32 tensors (N, C, H, W) in [0, 1] on `device`; strokes and edges 1 = ink.
 
     Keys: the packed `layers` asked for, noise (N, 7) for the augmentation of what D sees and, where `sketches` names
-    any layers, sketch: one of them drawn anew for every sample. Every face comes once before any comes twice. Data
-    that fits the device lies there whole and is cut there; data that does not is read from disk, cut and sent on.
+    any layers, sketch: one of them drawn anew for every sample, by a `hand` if one is given; level (N, 1) where the
+    hand tells it. Every face comes once before any comes twice. Data that fits the device lies there whole and is cut
+    there; data that does not is read from disk, cut and sent on.
     """
 
     def __init__(
@@ -52,8 +54,12 @@ class Batches:
         seed: int,
         device: torch.device | None = None,
         part: tuple[int, int] = (0, 1),
+        hand: HandParams | None = None,
     ) -> None:
-        """`layers`: such as "photo"; `sketches`: such as "sketch/xdog"; `part`: which of how many processes."""
+        """`layers`: such as "photo"; `sketches`: such as "sketch/xdog"; `part`: which of how many processes.
+
+        Raises UserError for a layer that is not packed, and for a hand where nothing tells where the eyes are.
+        """
         unknown = [name for name in (*layers, *sketches) if name not in split.layers]
         if unknown:
             raise UserError(f"training: layers {unknown} are not packed; see styles.names, then: dvc repro pack")
@@ -67,6 +73,8 @@ class Batches:
         at = self.device if fits(sum(layer.nbytes for layer in read.values()), self.device) else torch.device("cpu")
         self.layers = {name: layer.to(at) for name, layer in read.items()}
         self.at = at
+        works = hand is not None and sketches and hand.works()
+        self.hand = Hand(hand, eyes_of(split.made_with), self.size, at) if hand and works else None
 
     def __call__(self, step: int) -> Batch:
         rng = np.random.default_rng([self.seed, step])
@@ -76,12 +84,16 @@ class Batches:
         warps = torch.from_numpy(self._warps(rng)[mine].copy())
         table = sent(torch.tensor(draws), self.at)
         face, style, rows, columns = table[:, 0], [draw[1] for draw in draws], *self._grid(*table[:, 2:].T)
-        batch = {name: _cut(self.layers[name], face, rows, columns) for name in self.asked}
-        if self.sketches:
+        batch, told = {name: _cut(self.layers[name], face, rows, columns) for name in self.asked}, {"noise": noise}
+        if self.hand:
+            numbers = torch.from_numpy(random_numbers(self.seed, step, self.batch)[mine].copy())
+            batch["sketch"], level = self._by_hand(self.hand, numbers, style, face, rows, columns)
+            told |= {"level": level} if self.hand.params.level else {}
+        elif self.sketches:
             batch["sketch"] = turned_tensor(self._sketch(style, face, rows, columns))
         if self.augment.angle_deg or self.augment.zoom:
             batch = _warped(batch, sent(warps, self.at))
-        return {name: sent(value, self.device) for name, value in (batch | {"noise": noise}).items()}
+        return {name: sent(value, self.device) for name, value in (batch | told).items()}
 
     def _draw(self, rng: np.random.Generator, count: int) -> tuple[int, int, int, int, int]:
         """Face, style, shift down and right, flip."""
@@ -107,6 +119,23 @@ class Batches:
         along = torch.arange(self.size, device=self.at).expand(len(dy), -1)
         across = torch.where(flip[:, None] > 0, self.size - 1 - along, along)
         return _reflected(along + dy[:, None], self.size), _reflected(across + dx[:, None], self.size)
+
+    def _by_hand(
+        self, hand: Hand, numbers: Tensor, styles: list[int], face: Tensor, rows: Tensor, columns: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Strokes (N, 1, S, S) and levels (N, 1): drawn in the crop as it is packed, then displaced and flipped."""
+        if hand.params.level:
+            level, kind = hand.levels(named(numbers))[:, 0].tolist(), named(numbers)["kind"][:, 0].tolist()
+            styles = [self._of_kind(*of) for of in zip(styles, level, kind, strict=True)]
+        draws, still = named(sent(numbers, self.at)), torch.arange(self.size, device=self.at).expand(len(face), -1)
+        made = hand(turned_tensor(self._sketch(styles, face, still, still)), draws)
+        sample = torch.arange(len(face), device=self.at)[:, None, None]
+        return made[sample, 0, rows[:, :, None], columns[:, None, :]][:, None], hand.levels(draws)
+
+    def _of_kind(self, style: int, level: float, chance: float) -> int:
+        """The style deformed in a share `level` of samples, else as traced, where it is learned from in both kinds."""
+        wanted = f"{'sketch' if chance < level else 'clean'}/{self.sketches[style].partition('/')[2]}"
+        return self.sketches.index(wanted) if wanted in self.sketches else style
 
     def _sketch(self, styles: list[int], face: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         sketch = torch.empty(len(styles), 1, self.size, self.size, device=self.at)

@@ -99,8 +99,8 @@ class Scn:
         return self.gan.shown(batch["sketch"], *self._told(batch))
 
     def _told(self, batch: Batch) -> tuple[Tensor, ...]:
-        """The level, to a net that takes it."""
-        return (batch["level"],) if getattr(self.gan.generator, "code", 0) else ()
+        """The level, to a net that takes it; none is 0."""
+        return (batch["level"],) if getattr(self.gan.generator, "code", 0) and "level" in batch else ()
 
     def discriminate(self, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
         targets = [batch[name] for name in self.loss.targets]
@@ -139,7 +139,7 @@ class Scn:
     def measure(self, batch: Batch) -> dict[str, Tensor]:
         """How wrong the calibrated strokes are beside the true Canny ⊙ HED: lines, by place; l1, by darkness.
 
-        Both of the drawings as they are; where batch["erased"] says what may be erased, `completed` of the rest besides.
+        Both of the drawings as they are; where batch["erased"] says what may go, `completed` of the rest besides.
         """
         refined = self.shown(batch)
         found = {"lines": missed_lines(refined, batch["product"]), "l1": l1(batch["product"], refined)}

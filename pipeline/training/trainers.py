@@ -25,6 +25,7 @@ from pipeline.core.params import load
 from pipeline.training.checkpoint import load_tensors, run_key, tensors_digest
 from pipeline.training.data import AugmentParams, Batch, Batches, Unpaired
 from pipeline.training.device import Device
+from pipeline.training.human_hand import HandParams, watched
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.run import Run, StageTrainer, train
 from pipeline.training.samples import SHEET_FACES
@@ -67,6 +68,7 @@ class Needs:
     layers: tuple[str, ...]  # packed: photo, canny, hed, product
     sketches: SketchParams | None = None  # None: no sketch
     paired: bool = True  # False: the sketch is of another person than the photo
+    hand: HandParams | None = None  # what is done to the sketches
 
 
 def no_weights(sections: Sections) -> tuple[str, ...]:
@@ -139,14 +141,14 @@ def validation(layout: Layout, needs: Needs) -> list[Batch]:
     split = read_split(layout, "val" if "val" in known else "train")
     count = min(VAL_BATCHES, -(-len(split.ids) // SHEET_FACES))
     batches = Batches(split, needs.layers, sketch_layers(split, needs.sketches), SHEET_FACES, STILL, 0)
-    return [batches(step) for step in range(count)]
+    return [batches(step) | watched(needs.hand, split, step, SHEET_FACES) for step in range(count)]
 
 
 def _batches(split: Split, needs: Needs, params: StageParams, fabric: Fabric) -> Batches | Unpaired:
     part, drawn = (fabric.global_rank, fabric.world_size), sketch_layers(split, needs.sketches)
 
     def batches(layers: tuple[str, ...], sketches: tuple[str, ...], seed: int) -> Batches:
-        return Batches(split, layers, sketches, params.batch, params.augment, seed, fabric.device, part)
+        return Batches(split, layers, sketches, params.batch, params.augment, seed, fabric.device, part, needs.hand)
 
     if needs.paired:
         return batches(needs.layers, drawn, params.seed)
