@@ -4,15 +4,11 @@ Faces pass in batches: drawn, scored, written down and forgotten, so that memory
 """
 
 import csv
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import cv2
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,15 +22,15 @@ from pipeline.core.files import new_folder
 from pipeline.core.image_io import write_photo
 from pipeline.core.layout import Layout
 from pipeline.core.params import require
-from pipeline.core.polarity import Photo, sketch_of
+from pipeline.core.polarity import sketch_of
 from pipeline.evaluation import results
+from pipeline.evaluation.face_scores import Face, Scorer, scorer
 from pipeline.evaluation.feature_sets import BATCH, FeatureNets, feature_nets
-from pipeline.evaluation.metrics import image
-from pipeline.evaluation.metrics.edges import edge_scores
-from pipeline.evaluation.systems import SYSTEMS, Drawings, System, drawings, row
+from pipeline.evaluation.pair_nets import PairNets, pair_nets
+from pipeline.evaluation.summaries import Columns, Scores, mean_of, rounded
+from pipeline.evaluation.systems import SYSTEMS, Drawings, LikeSystem, drawings, row
 
 TRAIN, VAL = "train", "val"
-Scores = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -56,8 +52,18 @@ class EvaluateParams:
             require(folder == wanted, f"{name}: {wanted} in systems")
 
 
-Task = tuple[Photo, NDArray[np.uint8], Photo, NDArray[np.float32] | None]
-Scorer = Callable[[Sequence[Task]], list[dict[str, float]]]
+@dataclass(frozen=True)
+class Meters:
+    """All that measures: of single faces without nets, of pairs of photos, of sets of photos."""
+
+    score: Scorer
+    pairs: PairNets
+    nets: FeatureNets
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Scores that cannot be computed -> why."""
+        return self.nets.missing | self.pairs.missing
 
 
 def run(
@@ -69,20 +75,21 @@ def run(
     """
     layout, device = Layout(data), pick_device(device_name)
     systems = {name: row(name) for name in names or params.systems}
-    opened = {name: of.open(layout, device, params.mirrored) for name, of in systems.items()}
+    opened = {name: of.system(layout, device, params.mirrored) for name, of in systems.items()}
     measured = {name: read_split(layout, name) for name in chosen_splits(splits(layout), only or params.splits)}
-    with feature_nets(device, layout.evaluation) as nets, scorer(params, jobs) as score:
+    scoring = scorer(params.threshold, params.tolerance_px, jobs)
+    with feature_nets(device, layout.evaluation) as nets, scoring as score:
+        meters = Meters(score, pair_nets(device), nets)
         for name, system in opened.items():
             with new_folder(layout.evaluation / name) as out:
                 for split_name, split in measured.items():
                     to = out / split_name
-                    found = measure(f"{name}, {split_name}", system, systems[name].reads, split, score, nets, to)
-                    details = found.details(nets, split_name, split)
-                    results.write(to, details, nets.missing)
+                    found = measure(f"{name}, {split_name}", system, systems[name].reads, split, meters, to)
+                    results.write(to, found.details(meters, split_name, split), meters.missing)
                     if split_name == VAL:
                         for kind, sheet in sheets(split, system, found.first, params.sheet_rows).items():
                             write_photo(to / "sheets" / f"{kind}.png", sheet)
-        for what, reason in nets.missing.items():
+        for what, reason in meters.missing.items():
             console.print(f"evaluate: {what} not computed: {reason}")
 
 
@@ -95,65 +102,21 @@ def chosen_splits(present: Sequence[str], asked: Sequence[str]) -> list[str]:
     return [name for name in held_out if not asked or name in asked]
 
 
-def image_scores(task: Task, threshold: float, tolerance_px: float) -> dict[str, float]:
-    """Photo, its Canny edges, what was generated, what was refined -> metrics of one image.
-
-    precision, recall, f: exact; `_near`: within `tolerance_px`. None of them where nothing was refined.
-    """
-    photo, canny, made, refined = task
-    measures = (image.psnr, image.ssim, image.psnr_gray, image.ssim_51)
-    scores = {measure.__name__: measure(photo, made) for measure in measures}
-    if refined is None:
-        return scores
-    edges, truth = refined > threshold, canny > 127
-    near = edge_scores(edges, truth, tolerance_px)
-    return scores | edge_scores(edges, truth, 0) | {f"{key}_near": value for key, value in near.items()}
-
-
-def _scored(task: Task, threshold: float, tolerance_px: float) -> dict[str, float]:
-    cv2.setNumThreads(1)
-    return image_scores(task, threshold, tolerance_px)
-
-
-@contextmanager
-def scorer(params: EvaluateParams, jobs: int) -> Iterator[Scorer]:
-    """The metrics of a batch of images, in `jobs` processes that stay."""
-    with joblib.Parallel(n_jobs=jobs) as pool:
-        one = joblib.delayed(_scored)
-        yield lambda tasks: list(pool(one(task, params.threshold, params.tolerance_px) for task in tasks))
-
-
-class Sums:
-    """Means of what passes by."""
-
-    def __init__(self) -> None:
-        self.n, self.sums = 0, dict[str, float]()
-
-    def add(self, scores: Iterable[Mapping[str, float]]) -> None:
-        for one in scores:
-            self.n += 1
-            for key, value in one.items():
-                self.sums[key] = self.sums.get(key, 0.0) + value
-
-    def means(self) -> Scores:
-        """With N."""
-        return {"n": self.n} | {key: total / self.n for key, total in self.sums.items()}
-
-
 @dataclass
 class OfKind:
-    """One kind of drawing, measured: of each style the means, each face's PSNR, and features (styles, N, D) by net."""
+    """One kind of drawing, measured: of each style every face's figures, and features (styles, N, D) by net."""
 
-    means: dict[str, Scores]
-    psnr: dict[str, "array[float]"]
+    faces: dict[str, Columns]
     features: dict[str, NDArray[np.float32]]
 
-    def scores(self, nets: FeatureNets, split_name: str, split: Split) -> dict[str, Scores]:
+    def scores(self, meters: Meters, split_name: str, split: Split) -> dict[str, Scores]:
         """Of each style, their mean, and of all of them pooled. People's drawings stand apart from the synthetic."""
-        real, found = nets.of_photos(split_name, split), dict[str, Scores]()
-        for place, (style, means) in enumerate(self.means.items()):
-            found[style] = means | nets.scores(real, {net: part[place] for net, part in self.features.items()})
-        synthetic = [place for place, style in enumerate(self.means) if style != ARTIST]
+        nets, found = meters.nets, dict[str, Scores]()
+        real, unknown = nets.of_photos(split_name, split), dict.fromkeys(meters.pairs.missing)
+        for place, (style, columns) in enumerate(self.faces.items()):
+            of_sets = nets.scores(real, {net: part[place] for net, part in self.features.items()})
+            found[style] = columns.summary() | unknown | of_sets
+        synthetic = [place for place, style in enumerate(self.faces) if style != ARTIST]
         of_styles = [scores for style, scores in found.items() if style != ARTIST]
         pooled = {net: part[: len(synthetic)].reshape(-1, part.shape[-1]) for net, part in self.features.items()}
         count = {"n": len(synthetic) * len(split.ids)}
@@ -170,28 +133,12 @@ class Measured:
     def first(self) -> tuple[str, OfKind]:
         return next(iter(self.kinds.items()))
 
-    def details(self, nets: FeatureNets, split_name: str, split: Split) -> dict[str, dict[str, Scores]]:
+    def details(self, meters: Meters, split_name: str, split: Split) -> dict[str, dict[str, Scores]]:
         """As results.py describes it; six digits."""
-        return {kind: _rounded(of.scores(nets, split_name, split)) for kind, of in self.kinds.items()}
+        return {kind: rounded(of.scores(meters, split_name, split)) for kind, of in self.kinds.items()}
 
 
-def mean_of(styles: Sequence[Scores]) -> Scores:
-    """Means over styles of what was computed; n: of one style."""
-    keys = dict.fromkeys(key for scores in styles for key in scores if key != "n")
-    known = {key: [value for scores in styles if (value := scores.get(key)) is not None] for key in keys}
-    return {"n": styles[0]["n"]} | {key: float(np.mean(values)) if values else None for key, values in known.items()}
-
-
-def _rounded(styles: Mapping[str, Scores]) -> dict[str, Scores]:
-    return {
-        style: {key: value if value is None or key == "n" else float(f"{value:.6g}") for key, value in scores.items()}
-        for style, scores in styles.items()
-    }
-
-
-def measure(
-    label: str, system: System, kinds: Sequence[str], split: Split, score: Scorer, nets: FeatureNets, out: Path
-) -> Measured:
+def measure(label: str, system: LikeSystem, kinds: Sequence[str], split: Split, meters: Meters, out: Path) -> Measured:
     """One system on one split -> OUT/images.csv, written as the faces pass."""
     out.mkdir(parents=True)
     found = {}
@@ -199,22 +146,20 @@ def measure(
         table = Rows(file)
         for kind in kinds:
             styles = drawings(split, kind)
-            of = OfKind({}, {}, nets.rooms(kind, len(styles), len(split.ids)))
+            of = OfKind({}, meters.nets.rooms(kind, len(styles), len(split.ids)))
             for place, (style, drawn) in enumerate(styles.items()):
-                sums, psnr = Sums(), array("d")
-                for faces, rows, made in passing(f"evaluate {label}: {kind} {style}", system, drawn, split, score):
+                columns = of.faces[style] = Columns()
+                for faces, rows, made in passing(f"evaluate {label}: {kind} {style}", system, drawn, split, meters):
                     table.write(kind, style, split.ids[faces], rows)
-                    sums.add(rows)
-                    psnr.extend(scores["psnr"] for scores in rows)
-                    for net, features in nets.embedded(made).items():
+                    columns.add(rows)
+                    for net, features in meters.nets.embedded(made).items():
                         of.features[net][place, faces] = features
-                of.means[style], of.psnr[style] = sums.means(), psnr
             found[kind] = of
     return Measured(found)
 
 
 def passing(
-    label: str, system: System, drawn: Drawings, split: Split, score: Scorer
+    label: str, system: LikeSystem, drawn: Drawings, split: Split, meters: Meters
 ) -> Iterator[tuple[slice, list[dict[str, float]], NDArray[np.uint8]]]:
     """Batch by batch: which faces, their metrics, the photos made of them."""
     from pipeline.core.progress import tracked  # not at the top: no result depends on how it looks
@@ -222,10 +167,12 @@ def passing(
     starts = range(0, len(split.ids), BATCH)
     for start in tracked(starts, label, len(starts)):
         faces = slice(start, start + BATCH)
-        made, strokes = system(drawn[faces])
-        truth = (np.asarray(split.layers[name][faces]) for name in ("photo", "canny"))
+        sketches, photos, canny = drawn[faces], *(np.asarray(split.layers[name][faces]) for name in ("photo", "canny"))
+        made, strokes = system(sketches, photos)
         refined = [None] * len(made) if strokes is None else list(strokes)
-        yield faces, score(list(zip(*truth, made, refined, strict=True))), made
+        alone = meters.score([Face(*of) for of in zip(photos, canny, made, refined, sketches, strict=True)])
+        beside = meters.pairs.scores(photos, made)
+        yield faces, [a | b for a, b in zip(alone, beside, strict=True)], made
 
 
 class Rows:
@@ -244,14 +191,14 @@ class Rows:
         )
 
 
-def sheets(split: Split, system: System, of: tuple[str, OfKind], count: int) -> dict[str, NDArray[np.uint8]]:
+def sheets(split: Split, system: LikeSystem, of: tuple[str, OfKind], count: int) -> dict[str, NDArray[np.uint8]]:
     """Best, median and worst faces by PSNR, a row each with its style; drawn anew by the system."""
     kind, measured = of
     styles = drawings(split, kind)
     ranked = sorted(
         (-value, split.ids[face], style, face)
-        for style, values in measured.psnr.items()
-        for face, value in enumerate(values)
+        for style, columns in measured.faces.items()
+        for face, value in enumerate(columns.of["psnr"])
     )
     middle = max(0, len(ranked) // 2 - count // 2)
     chosen = {"best": ranked[:count], "median": ranked[middle : middle + count], "worst": ranked[-count:]}
@@ -261,14 +208,15 @@ def sheets(split: Split, system: System, of: tuple[str, OfKind], count: int) -> 
     }
 
 
-def sheet(split: Split, system: System, rows: Sequence[tuple[Drawings, str, int, float]]) -> NDArray[np.uint8]:
+def sheet(split: Split, system: LikeSystem, rows: Sequence[tuple[Drawings, str, int, float]]) -> NDArray[np.uint8]:
     """A row a face: drawing, calibrated strokes where there are any, generated, photo."""
     pictures, heads = [], ["sketch", "generated", "photo"]
     for drawn, _, face, _ in rows:
-        sketch = drawn[slice(face, face + 1)]
-        made, strokes = system(sketch)
+        one = slice(face, face + 1)
+        sketch, photo = drawn[one], np.asarray(split.layers["photo"][one])
+        made, strokes = system(sketch, photo)
         between = [] if strokes is None else [sketch_of(strokes[0])]
         heads = ["sketch", *(["refined"] if between else []), "generated", "photo"]
-        pictures.append([sketch[0], *between, made[0], np.asarray(split.layers["photo"][face])])
+        pictures.append([sketch[0], *between, made[0], photo[0]])
     labels = [f"{style}\n{value:.1f} dB" for _, style, _, value in rows]
     return contact_sheet(pictures, heads, labels, split.size)

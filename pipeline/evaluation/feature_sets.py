@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.dataset import Split
 from pipeline.core.errors import UserError
-from pipeline.evaluation.metrics.features import Features, Inception, distances
-from pipeline.evaluation.metrics.identity import Identity, identity_scores
+from pipeline.evaluation.metrics.features import EfficientNet, Features, Inception, distances, frechet_scores
+from pipeline.evaluation.metrics.identity import Identity, IdentityFace, identity_face_scores, identity_scores
 
 BATCH = 64  # faces at once
 Scores = dict[str, float | None]
@@ -39,7 +40,9 @@ class FeatureRow:
 
 FEATURES = {
     "inception": FeatureRow(Inception, distances, ("fid", "kid", "kid_deviation")),
-    "identity": FeatureRow(Identity, identity_scores, ("identity", "identity_rank1")),
+    "efficientnet": FeatureRow(EfficientNet, partial(frechet_scores, "fd_efficientnet"), ("fd_efficientnet",)),
+    "identity": FeatureRow(Identity, identity_scores, ("identity", "identity_rank1", "fd_identity")),
+    "identity_face": FeatureRow(IdentityFace, identity_face_scores, ("identity_face", "identity_face_rank1")),
 }
 
 

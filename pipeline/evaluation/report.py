@@ -29,7 +29,7 @@ from pipeline.core.params import params_path
 from pipeline.core.polarity import sketch_of
 from pipeline.core.tables import print_table
 from pipeline.evaluation import figures, results
-from pipeline.evaluation.systems import Drawings, System, drawings, row
+from pipeline.evaluation.systems import LikeSystem, drawings, row
 
 matplotlib.use("Agg")
 
@@ -83,22 +83,24 @@ def _data_row(layout: Layout, split: Split, index: int) -> list[Any]:
     return shown
 
 
-def system_sheet(split: Split, system: System, kind: str, count: int) -> NDArray[np.uint8]:
+def system_sheet(split: Split, system: LikeSystem, kind: str, count: int) -> NDArray[np.uint8]:
     """What a system makes of the first faces, style by style: a row a face."""
     styles, faces = drawings(split, kind), slice(0, count)
+    photos = np.asarray(split.layers["photo"][faces])
     columns: dict[str, Sequence[Any]] = {}
     for style, drawn in styles.items():
-        columns |= _columns(style, drawn, system, faces)
-    columns["photo"] = list(np.asarray(split.layers["photo"][faces]))
+        columns |= _columns(style, drawn[faces], system, photos)
+    columns["photo"] = list(photos)
     rows = [list(part) for part in zip(*columns.values(), strict=True)]
     return contact_sheet(rows, [head.split(" ")[0] for head in columns], [""] * len(rows), split.size)
 
 
-def _columns(style: str, drawn: Drawings, system: System, faces: slice) -> dict[str, Sequence[Any]]:
-    sketches = drawn[faces]
-    photos, strokes = system(sketches)
+def _columns(
+    style: str, sketches: NDArray[np.uint8], system: LikeSystem, photos: NDArray[np.uint8]
+) -> dict[str, Sequence[Any]]:
+    made, strokes = system(sketches, photos)
     between = {} if strokes is None else {f"refined {style}": list(sketch_of(strokes))}
-    return {style: list(sketches)} | between | {f"generated {style}": list(photos)}
+    return {style: list(sketches)} | between | {f"generated {style}": list(made)}
 
 
 def _method(folder: Path) -> str:
@@ -198,7 +200,7 @@ def run(params: ReportParams, first: str, data: Path) -> None:
     """data/* -> data/report/index.html. `first`: the system whose photos are shown style by style."""
     layout, of = Layout(data), row(first)
     split = shown_split(layout)
-    system = of.open(layout, pick_device("cpu"), False)
+    system = of.system(layout, pick_device("cpu"), False)
     sheets = {"From photo to training data": data_sheet(layout, split, params.faces)}
     sheets[f"From sketch to photo: {first}"] = system_sheet(split, system, of.reads[0], params.faces)
     with new_folder(layout.report) as out:

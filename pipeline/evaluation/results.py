@@ -23,12 +23,17 @@ MEAN, POOLED = "mean", "pooled"
 HEADLINE = {  # short name -> score
     "psnr": "psnr",
     "ssim": "ssim",
+    "lpips_like": "lpips_like",
+    "sharpness": "sharpness",
+    "fd_efficientnet": "fd_efficientnet",
+    "fid": "fid",
+    "identity_face": "identity_face",
+    "rank1_face": "identity_face_rank1",
+    "skin_de": "skin_de",
+    "faithful_recall": "faithful_recall",
+    "completion": "completion",
     "precision": "precision_near",
     "recall": "recall_near",
-    "identity": "identity",
-    "rank1": "identity_rank1",
-    "fid": "fid",
-    "kid": "kid",
 }
 BESIDE = ("psnr", "ssim")  # of further kinds of drawing
 
@@ -36,7 +41,7 @@ BESIDE = ("psnr", "ssim")  # of further kinds of drawing
 def headline(details: Details) -> dict[str, Any]:
     """The dozen numbers: means over styles on the first kind of drawing, `BESIDE` on the others; what was computed.
 
-    FID and KID are of all styles pooled, since they are of sets.
+    Distances between sets and identity are of all styles pooled.
     """
     first, *others = details
     figures: dict[str, Any] = {"n": details[first][MEAN]["n"]} | _short(details[first], tuple(HEADLINE))

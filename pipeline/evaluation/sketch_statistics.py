@@ -37,7 +37,7 @@ from pipeline.core.tables import print_table
 from pipeline.drawing.scale import enlarged, face_scale, resized, stretched
 from pipeline.drawing.stroke import Stroke, smooth
 from pipeline.drawing.trace import trace
-from pipeline.evaluation.metrics.features import Features, fid, kid
+from pipeline.evaluation.metrics.features import Features, frechet, kid
 from pipeline.weights import loaders
 
 matplotlib.use("Agg")
@@ -213,7 +213,7 @@ def _summary(name: str, rows: Mapping[str, Sequence[Row]], seen: Mapping[str, Fe
     people, ours = ((x - seen[PEOPLE].mean(0)) / unit for x in (seen[PEOPLE], seen[name]))
     return found | {
         "distance": distances(rows[name], rows[PEOPLE]),
-        "frechet": fid(people, ours),
+        "frechet": frechet(people, ours),
         "kernel": kid(people, ours),
     }
 

@@ -27,9 +27,11 @@ Pixels = NDArray[np.uint8]
 Made = tuple[Pixels, NDArray[np.float32] | None]
 System = Callable[[Pixels], Made]
 """Sketches (N, S, S), 255 = paper -> photos (N, S, S, 3), and calibrated strokes (N, S, S), 1 = ink, if it has any."""
+LikeSystem = Callable[[Pixels, Pixels], Made]
+"""The same, told beside each sketch the photo (N, S, S, 3) whose tones to take."""
 
 HALF = np.float32(0.5)
-Opener = Callable[[Layout, torch.device], System]
+Opener = Callable[[Layout, torch.device], System]  # of a baseline
 BASELINES: LazyTable[Opener] = LazyTable("baseline", "pipeline.training.baselines", "open_system")
 KINDS = {"deformed": "sketch", "simplified": "clean", "product": "product"}  # kind of drawing -> packed layers
 
@@ -40,7 +42,13 @@ class Row:
 
     reads: tuple[str, ...]  # kinds of drawing; the first is what it is for
     needs: tuple[str, ...]  # folders of data/trained
-    open: Callable[[Layout, torch.device, bool], System]  # the bool: mirrored
+    open: Callable[[Layout, torch.device, bool], Callable[..., Made]]  # the bool: mirrored
+    likes: bool = False  # opens a LikeSystem, which is told the true photos: a row of its own, never a System's figures
+
+    def system(self, layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
+        """Opened, to be called with sketches and their true photos, which only a row that `likes` sees."""
+        opened = self.open(layout, device, mirrored)
+        return opened if self.likes else lambda sketches, photos: opened(sketches)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,9 @@ from pipeline.core.dataset import read_split, splits
 from pipeline.core.layout import Layout
 from pipeline.evaluation.evaluate import EvaluateParams
 from pipeline.evaluation.feature_sets import FeatureRow
-from pipeline.evaluation.metrics.features import distances
-from pipeline.evaluation.metrics.identity import identity_scores
+from pipeline.evaluation.metrics.faithfulness import photo_edges
+from pipeline.evaluation.metrics.features import distances, frechet_scores
+from pipeline.evaluation.metrics.identity import identity_face_scores, identity_scores
 from pipeline.evaluation.systems import Row
 
 SIZE = 32
@@ -44,6 +46,24 @@ def write_split(folder: Path, count: int, seed: int, size: int = SIZE, artist: b
         np.save(folder / f"{name}.npy", pixels)
     index = {"ids": [f"{folder.name}_{i:04d}" for i in range(count)], "layers": dict.fromkeys(layers, str(seed))}
     (folder / "index.json").write_text(json.dumps(index))
+
+
+def patchwork(rng: np.random.Generator, size: int) -> np.ndarray:
+    """A photo of sharp-edged patches, each of a colour of its own."""
+    coarse = rng.integers(30, 226, (4, 4, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_NEAREST)
+
+
+def write_drawn_split(folder: Path, count: int, seed: int, size: int = 64) -> None:
+    """As `write_split`, but the deformed drawings are the photo's edges: xdog's in place, fdog's a pixel down."""
+    write_split(folder, count, seed, size, artist=False)
+    rng = np.random.default_rng(seed)
+    photos = np.stack([patchwork(rng, size) for _ in range(count)])
+    edges = np.stack([photo_edges(photo) for photo in photos])
+    layers = {"photo": photos, "canny": edges, "product": edges, "sketch/xdog": ~edges}
+    layers["sketch/fdog"] = np.roll(~edges, 1, 1)
+    for name, pixels in layers.items():
+        np.save(folder / f"{name}.npy", pixels if name == "photo" else pixels.astype(np.uint8) * np.uint8(255))
 
 
 def write_data(root: Path, counts: dict[str, int]) -> Path:
@@ -83,13 +103,14 @@ def truth(photo: np.ndarray, edges: np.ndarray, where: str) -> tuple[np.ndarray,
 def blurred(photo: np.ndarray, edges: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
     """A soft photo; half of its lines in place, as many 3 px off."""
     lines = edges.astype(np.float32) / 255
-    lines[SIZE // 2 :] = np.roll(lines, 3, 0)[SIZE // 2 :]
+    half = len(photo) // 2
+    lines[half:] = np.roll(lines, 3, 0)[half:]
     return cv2.GaussianBlur(photo, (0, 0), 3), lines
 
 
 def somebody_else(photo: np.ndarray, edges: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
     """Always the same stranger."""
-    stranger = person(np.random.default_rng(99), SIZE)
+    stranger = person(np.random.default_rng(99), len(photo))
     return stranger, canny(stranger).astype(np.float32) / 255
 
 
@@ -112,7 +133,25 @@ class UnitPixels(Pixels):
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
+class MiddlePixels(UnitPixels):
+    """The face without its rim."""
+
+    def __call__(self, photos: np.ndarray) -> np.ndarray:
+        rim = photos.shape[1] // 4
+        return super().__call__(photos[:, rim:-rim, rim:-rim])
+
+
 MADE_FEATURES = {
     "inception": FeatureRow(Pixels, distances, ("fid", "kid", "kid_deviation")),
-    "identity": FeatureRow(UnitPixels, identity_scores, ("identity", "identity_rank1")),
+    "efficientnet": FeatureRow(Pixels, partial(frechet_scores, "fd_efficientnet"), ("fd_efficientnet",)),
+    "identity": FeatureRow(UnitPixels, identity_scores, ("identity", "identity_rank1", "fd_identity")),
+    "identity_face": FeatureRow(MiddlePixels, identity_face_scores, ("identity_face", "identity_face_rank1")),
 }
+
+
+def difference(photos: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """How far apart two photos are on average."""
+    return np.abs(photos.astype(np.float32) - made).mean((1, 2, 3))
+
+
+MADE_PAIRS = {"lpips_like": lambda device: difference}

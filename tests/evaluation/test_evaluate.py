@@ -13,12 +13,13 @@ import pytest
 
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
-from pipeline.evaluation import evaluate, feature_sets, figures, systems
+from pipeline.evaluation import evaluate, face_scores, feature_sets, figures, pair_nets, systems
 from pipeline.evaluation.metrics import features
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hand_made import (
     MADE_FEATURES,
+    MADE_PAIRS,
     PARAMS,
     SIZE,
     STYLES,
@@ -27,6 +28,7 @@ from hand_made import (
     somebody_else,
     truth,
     write_data,
+    write_drawn_split,
     write_split,
 )
 
@@ -35,6 +37,7 @@ from hand_made import (
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Train, val, test and a further split; features of made nets."""
     monkeypatch.setattr(feature_sets, "FEATURES", MADE_FEATURES)
+    monkeypatch.setattr(pair_nets, "PAIRS", MADE_PAIRS)
     return write_data(tmp_path / "data", {"train": 5, "val": 7, "test": 6, "ar": 4})
 
 
@@ -51,8 +54,8 @@ def metrics(data: Path, system: str, split: str) -> dict:
     return json.loads((data / "evaluation" / system / split / "metrics.json").read_text())
 
 
-HIGHER = ("psnr", "ssim", "precision", "recall", "identity")
-LOWER = ("fid", "kid")
+HIGHER = ("psnr", "ssim", "precision", "recall", "identity_face")
+LOWER = ("fid", "fd_efficientnet", "lpips_like", "skin_de")
 
 
 def test_truth_comes_before_blurred_truth_before_somebody_else(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,13 +68,114 @@ def test_truth_comes_before_blurred_truth_before_somebody_else(data: Path, monke
             assert best[name] > middle[name] > worst[name], (split, name)
         for name in LOWER:
             assert best[name] < middle[name] < worst[name], (split, name)
-        assert (best["rank1"], worst["rank1"]) == (1, pytest.approx(1 / n, abs=1e-5))
-        assert best["rank1"] >= middle["rank1"] >= worst["rank1"]
+        assert (best["rank1_face"], worst["rank1_face"]) == (1, pytest.approx(1 / n, abs=1e-5))
+        assert best["rank1_face"] >= middle["rank1_face"] >= worst["rank1_face"]
+        assert best["sharpness"] == 1 > middle["sharpness"]
+        every = [details(data, name, split)["deformed"]["mean"] for name in ("truth", "blurred", "other")]
+        for name in ("kid", "fd_identity", "skin_de_darkest", "skin_de_lightest"):
+            assert every[0][name] < every[1][name] < every[2][name], (split, name)
+        assert every[0]["identity"] > every[1]["identity"] > every[2]["identity"]
         for name in ("psnr", "ssim"):
             assert best["simplified"][name] > middle["simplified"][name] > worst["simplified"][name]
         assert (best["precision"], best["recall"]) == (1, 1), "lines that are Canny's are Canny's"
         assert details(data, "truth", split)["deformed"]["xdog"]["f"] == 1
         assert details(data, "other", split)["deformed"]["xdog"]["recall"] < 0.5
+
+
+def softened(photo: np.ndarray, edges: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """The true photo, its lower half so soft that there are no edges left."""
+    soft, half = photo.copy(), len(photo) // 2
+    soft[half:] = cv2.GaussianBlur(photo, (0, 0), 12)[half:]
+    return soft, edges.astype(np.float32) / 255
+
+
+def test_faithful_are_the_photos_edges_to_the_drawings_strokes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the photo soft: what edges it has are the drawing's, half of the drawing's strokes are missing."""
+    monkeypatch.setattr(feature_sets, "FEATURES", {})
+    monkeypatch.setattr(pair_nets, "PAIRS", {})
+    write_drawn_split(tmp_path / "packed" / "val", 6, 0)
+    add(monkeypatch, truth=known(truth, "deformed"), soft=known(softened, "deformed"))
+    add(monkeypatch, other=known(somebody_else, "deformed"))
+    evaluate.run(PARAMS, ("truth", "soft", "other"), (), tmp_path, "cpu", 1)
+    for style in STYLES:
+        every = (details(tmp_path, name, "val")["deformed"] for name in ("truth", "soft", "other"))
+        best, middle, worst = (found[style] for found in every)
+        assert best["faithful_precision"] > 0.99
+        assert best["faithful_recall"] > 0.99
+        assert middle["faithful_precision"] > 0.8, "one edge more, where the soft half begins"
+        assert 0.3 < middle["faithful_recall"] < 0.75
+        assert worst["faithful_precision"] < 0.6
+        assert worst["faithful_recall"] < middle["faithful_recall"]
+
+
+def test_sharpness_and_skin_are_medians_over_faces(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One face of seven far off changes neither; every face's own figures are in the table."""
+
+    def one_off(photo: np.ndarray, edges: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
+        first = np.load(data / "packed" / where.split()[0] / "photo.npy", mmap_mode="r")[0]
+        made = np.random.default_rng(0).integers(0, 256, photo.shape, np.uint8) if (photo == first).all() else photo
+        return made, edges.astype(np.float32) / 255
+
+    add(monkeypatch, one_off=known(one_off))
+    evaluate.run(PARAMS, ("one_off",), ("val",), data, "cpu", 1)
+    found = details(data, "one_off", "val")["deformed"]
+    with (data / "evaluation/one_off/val/images.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "deformed" and row["style"] == "xdog"]
+    for name, best in (("sharpness", 1), ("skin_de", 0)):
+        values = [float(row[name]) for row in rows]
+        assert (values[0] - best > 2, values[1:]) == (True, [best] * 6)
+        assert found["xdog"][name] == found["mean"][name] == best
+    assert found["xdog"]["skin_lighter"] == pytest.approx(
+        np.mean([float(row["skin_lighter"]) for row in rows]), abs=1e-4
+    )
+    assert "skin_light" not in found["xdog"]
+
+
+def lighter_the_darker(photo: np.ndarray, edges: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Everybody in the same gray."""
+    return np.full_like(photo, 119), edges.astype(np.float32) / 255
+
+
+def test_skin_of_the_darkest_and_of_the_lightest_fifth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten gray faces, all made L* 50: the darkest two too light, the lightest two too dark."""
+    monkeypatch.setattr(feature_sets, "FEATURES", {})
+    monkeypatch.setattr(pair_nets, "PAIRS", {})
+    folder = tmp_path / "packed" / "val"
+    write_drawn_split(folder, 10, 0)
+    grays = np.array([250, 30, 230, 60, 80, 100, 140, 36, 170, 200], np.uint8)
+    np.save(folder / "photo.npy", np.broadcast_to(grays[:, None, None, None], (10, 64, 64, 3)))
+    add(monkeypatch, gray=known(lighter_the_darker, "deformed"))
+    evaluate.run(PARAMS, ("gray",), (), tmp_path, "cpu", 1)
+    found = details(tmp_path, "gray", "val")["deformed"]["xdog"]
+    light = np.array([116 * f - 16 for f in np.cbrt([linear(value) for value in (30, 36, 119, 230, 250)])])
+    off = np.abs(light - light[2])
+    assert found["skin_de_darkest"] == pytest.approx(off[:2].mean(), abs=0.05)
+    assert found["skin_lighter_darkest"] == pytest.approx(off[:2].mean(), abs=0.05)
+    assert found["skin_de_lightest"] == pytest.approx(off[3:].mean(), abs=0.05)
+
+
+def linear(value: int) -> float:
+    """sRGB -> linear light."""
+    return ((value / 255 + 0.055) / 1.055) ** 2.4
+
+
+def test_a_system_that_is_told_tones_gets_the_true_photos_and_no_other_does(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that `likes` is measured with each face's own photo beside its drawing, a row of its own."""
+    plain = known(blurred).open(Layout(data), None, False)
+
+    def told(sketches: np.ndarray, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return photos, plain(sketches)[1]
+
+    add(
+        monkeypatch, told=systems.Row(("deformed",), (), lambda *_: told, likes=True), untold=known(blurred, "deformed")
+    )
+    evaluate.run(PARAMS, ("told", "untold"), (), data, "cpu", 1)
+    for split in ("val", "test", "ar"):
+        assert metrics(data, "told", split)["psnr"] == float("inf")
+        assert metrics(data, "untold", split)["psnr"] < 40
+        assert metrics(data, "told", split)["recall"] == metrics(data, "untold", split)["recall"]
 
 
 def by_split(photo: np.ndarray, edges: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
@@ -182,7 +286,7 @@ def test_what_needs_missing_weights_is_said(tmp_path: Path, monkeypatch: pytest.
     assert "fid" not in metrics(data, "truth", "val")
     why = json.loads((data / "evaluation/truth/val/not_computed.json").read_text())
     assert "weights 'inception_fid' are missing" in why["fid, kid, kid_deviation"]
-    assert "weights 'mobilefacenet' are missing" in why["identity, identity_rank1"]
+    assert "weights 'mobilefacenet' are missing" in why["identity, identity_rank1, fd_identity"]
 
 
 def peak_bytes(data: Path) -> int:
@@ -196,12 +300,13 @@ def peak_bytes(data: Path) -> int:
 
 def test_memory_does_not_grow_with_the_number_of_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feature_sets, "FEATURES", MADE_FEATURES)
+    monkeypatch.setattr(pair_nets, "PAIRS", MADE_PAIRS)
     monkeypatch.setattr(features, "SUBSET", 50)  # else KID's largest subset is met on the way
 
     def gray(sketches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.repeat(sketches[..., None], 3, 3), sketches.astype(np.float32) / 255
 
-    monkeypatch.setattr(evaluate, "image_scores", lambda task, *_: {"psnr": float(task[2].mean())})  # soon done
+    monkeypatch.setattr(face_scores, "image_scores", lambda face, *_: {"psnr": float(face.made.mean())})  # soon done
     add(monkeypatch, flat=systems.Row(("deformed",), (), lambda *_: gray))
     for count in (4, 128, 640):
         write_split(tmp_path / str(count) / "packed" / "val", count, 0, artist=False)

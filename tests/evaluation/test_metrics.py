@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from pipeline.evaluation.metrics import edges, features, identity, image
+from pipeline.evaluation.metrics import edges, faithfulness, features, identity, image, places, skin
+from pipeline.evaluation.summaries import Columns, fifths, mean_of
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(20, 230, (40, 50, 3), dtype=np.uint8)
@@ -74,14 +75,14 @@ def test_edges_shifted_by_a_pixel() -> None:
     assert edges.edge_scores(none, none, 0)["f"] == 1
 
 
-def test_fid_against_the_matrix_root_and_a_shift() -> None:
+def test_frechet_against_the_matrix_root_and_a_shift() -> None:
     a, b = RNG.normal(0, 1, (200, 6)), RNG.normal(0.5, 2, (150, 6))
     ca, cb = np.cov(a.T), np.cov(b.T)
     expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(ca + cb - 2 * sqrtm(ca @ cb).real)
-    assert features.fid(a, b) == pytest.approx(expected, rel=1e-6)
-    assert features.fid(a, a + 3) == pytest.approx(6 * 9)
+    assert features.frechet(a, b) == pytest.approx(expected, rel=1e-6)
+    assert features.frechet(a, a + 3) == pytest.approx(6 * 9)
     few = RNG.normal(0, 1, (5, 50))
-    assert features.fid(few, few) == pytest.approx(0, abs=1e-9), "singular covariances"
+    assert features.frechet(few, few) == pytest.approx(0, abs=1e-9), "singular covariances"
 
 
 def test_kid_is_the_unbiased_estimator() -> None:
@@ -100,5 +101,85 @@ def test_kid_is_the_unbiased_estimator() -> None:
 
 def test_identity_scores() -> None:
     eye = np.eye(4)
-    assert identity.identity_scores(eye, eye) == {"identity": 1.0, "identity_rank1": 1.0}
-    assert identity.identity_scores(eye, np.roll(eye, 1, 0))["identity_rank1"] == 0
+    assert identity.likeness(eye, eye) == (1, 1)
+    assert identity.likeness(eye, np.roll(eye, 1, 0)) == (0, 0)
+    found = identity.identity_scores(eye, eye)
+    assert found == {"identity": 1, "identity_rank1": 1, "fd_identity": pytest.approx(0, abs=1e-9)}
+    assert identity.identity_face_scores(eye, eye) == {"identity_face": 1, "identity_face_rank1": 1}
+
+
+def test_faces_are_cut_from_hair_before_they_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another hair and background change what the net sees of a crop, and nothing of what it sees of the face."""
+    monkeypatch.setattr(identity, "weight_file", lambda name: None)
+    monkeypatch.setattr(identity, "identity_vector", lambda crop: crop.astype(np.float32).reshape(-1))
+    photos = RNG.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    other = np.where(places.face_mask(64)[..., None], photos, 255 - photos)
+    whole, face = identity.Identity(None), identity.IdentityFace(None)
+    assert (whole(photos) != whole(other)).any()
+    np.testing.assert_array_equal(face(photos), face(other))
+    assert (face(photos) != face(photos[::-1])).any()
+    seen = face(photos).reshape(photos.shape)
+    assert (seen[:, 30:40, 30:34] == photos[:, 30:40, 30:34]).all(), "nose"
+    assert (seen[:, :12] == identity.GRAY).all(), "hair"
+    assert (seen[:, :, :14] == identity.GRAY).all(), "ears"
+
+
+def test_sharpness_is_the_generated_energy_by_the_true() -> None:
+    """The Laplacian of a checkerboard of amplitude a is 8a everywhere but at the border."""
+    board = (np.indices((32, 32)).sum(0) % 2).astype(np.uint8)
+    strong, weak = (np.repeat((100 + amplitude * board)[..., None], 3, 2) for amplitude in (40, 10))
+    assert image.laplacian_energy(weak) == pytest.approx((4 * 10) ** 2)
+    assert image.sharpness(strong, weak) == pytest.approx(1 / 16)
+    assert image.sharpness(weak, strong) == pytest.approx(16)
+    flat = np.full_like(strong, 9)
+    assert (image.sharpness(flat, flat), image.sharpness(flat, weak)) == (1, float("inf"))
+
+
+def test_skin_is_of_cheeks_and_forehead() -> None:
+    """Known L*a*b*: middle gray (119) is L* 50.03; the rest of the face may be of any colour."""
+    crop = np.full((256, 256, 3), 119, np.uint8)
+    np.testing.assert_allclose(skin.skin_colour(crop), [50.03, 0, 0], atol=0.02)
+    eyes, mouth = (slice(118, 128), slice(70, 190)), (slice(195, 215), slice(100, 156))
+    other = crop.copy()
+    other[eyes], other[mouth], other[:60], other[:, :50] = (0, 0, 255), (255, 0, 0), 0, 0
+    np.testing.assert_allclose(skin.skin_colour(other), skin.skin_colour(crop), atol=1e-9)
+    red = np.broadcast_to(np.array([255, 0, 0], np.uint8), crop.shape)  # L* 53.24, a* 80.09, b* 67.20
+    found = skin.skin_scores(crop, red)
+    assert found["skin_de"] == pytest.approx(np.hypot(np.hypot(53.24 - 50.03, 80.09), 67.20), abs=0.05)
+    assert found["skin_light"] == pytest.approx(50.03, abs=0.02)
+    assert found["skin_lighter"] == pytest.approx(53.24 - 50.03, abs=0.02)
+    for x, y in places.SKIN:
+        spotted = crop.copy()
+        spotted[round(y * 256) - 3 : round(y * 256) + 3, round(x * 256) - 3 : round(x * 256) + 3] = 255
+        assert skin.skin_scores(crop, spotted)["skin_lighter"] > 1
+
+
+def test_a_photo_is_faithful_to_the_strokes_it_has_edges_for() -> None:
+    """Two vertical steps, three strokes, two of them on the steps: all edges have a stroke, a third of strokes none."""
+    photo, drawing = np.full((256, 256, 3), 60, np.uint8), np.full((256, 256), 255, np.uint8)
+    photo[:, 80:160] = 200
+    drawing[:, [80, 160, 220]] = 0
+    found = faithfulness.faithfulness(drawing, photo, 2)
+    assert found == {"faithful_precision": 1, "faithful_recall": pytest.approx(2 / 3, abs=0.01)}
+    drawing[:, [80, 220]] = 128  # paler than half: no strokes
+    found = faithfulness.faithfulness(drawing, photo, 2)
+    assert found == {"faithful_precision": pytest.approx(1 / 2, abs=0.01), "faithful_recall": 1}
+    drawing[:], drawing[:, [83, 163]] = 255, 0
+    assert set(faithfulness.faithfulness(drawing, photo, 1).values()) == {0}
+    assert set(faithfulness.faithfulness(drawing, photo, 4).values()) == {1}
+
+
+def test_figures_of_all_faces_are_means_but_for_the_named_medians() -> None:
+    columns = Columns()
+    values = np.array([1.0, 2.0, 3.0, 4.0, 100.0, 6.0, 7.0, 8.0, 9.0, 10.0])
+    keys = ("psnr", "sharpness", "skin_de", "skin_light", "skin_lighter")
+    columns.add(dict.fromkeys(keys, value) for value in values[:4])
+    columns.add(dict.fromkeys(keys, value) for value in values[4:])
+    found = columns.summary()
+    assert (found["n"], found["psnr"], found["skin_lighter"]) == (10, 15, 15)
+    assert found["sharpness"] == found["skin_de"] == 6.5
+    assert (found["skin_de_darkest"], found["skin_lighter_darkest"], found["skin_de_lightest"]) == (1.5, 1.5, 55)
+    assert [list(values[part]) for part in fifths(values)] == [[1, 2], [3, 4], [6, 7], [8, 9], [10, 100]]
+    darker, *_, lighter = fifths(np.array([3.0, 1.0]))
+    assert (list(darker), list(lighter)) == ([1], [0])
+    assert mean_of([{"n": 3, "a": 1.0, "b": None}, {"n": 3, "a": 2.0, "b": 5.0}]) == {"n": 3, "a": 1.5, "b": 5}

@@ -12,16 +12,17 @@ from pipeline.core.image_io import write_gray, write_photo
 from pipeline.core.layout import Layout
 from pipeline.core.manifest import Face, write_faces
 from pipeline.core.polarity import unit
-from pipeline.evaluation import evaluate, feature_sets, report, systems
+from pipeline.evaluation import evaluate, feature_sets, pair_nets, report, systems
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hand_made import MADE_FEATURES, PARAMS, blurred, known, truth, write_data
+from hand_made import MADE_FEATURES, MADE_PAIRS, PARAMS, blurred, known, truth, write_data
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All that the report reads: val and test faces through every stage, two systems measured, one trained stage."""
     monkeypatch.setattr(feature_sets, "FEATURES", MADE_FEATURES)
+    monkeypatch.setattr(pair_nets, "PAIRS", MADE_PAIRS)
     layout = Layout(write_data(tmp_path / "data", {"train": 3, "val": 4, "test": 4}))
     faces = []
     for name in ("train", "val", "test"):

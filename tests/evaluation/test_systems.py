@@ -139,7 +139,7 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
     assert [name for name, _ in section["pictures"]] == ["best", "median", "worst"]
     assert ["val", "simplified", "fdog"] in [row[:3] for row in section["rows"]]
     sheet = report.system_sheet(
-        read_split(Layout(data), "val"), SYSTEMS["grayish"].open(Layout(data), CPU, False), "deformed", 2
+        read_split(Layout(data), "val"), SYSTEMS["grayish"].system(Layout(data), CPU, False), "deformed", 2
     )
     assert sheet.shape[1] > 7 * SIZE, "three styles, drawn and generated, and the photo"
     sketches = np.array(read_split(Layout(data), "val").layers["sketch/xdog"])

@@ -1,4 +1,4 @@
-"""Distances between sets of photos in the features of a net: FID, KID."""
+"""Distances between sets of photos in the features of a net: FID, KID, Fréchet distances in other nets'."""
 
 from collections.abc import Iterator
 
@@ -6,16 +6,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.core.polarity import unit_tensor
 from pipeline.weights.loaders import net
 
 Features = NDArray[np.float32] | NDArray[np.float64]  # (N, D); may be mapped from a file, and is read in parts
 
 AT_ONCE = 1024  # rows read at once
+PHOTOS_AT_ONCE = 16
 SUBSETS, SUBSET = 100, 1000  # of KID, as in Binkowski et al. 2018
 
 
-def fid(real: Features, generated: Features) -> float:
-    """Eq. 13 on features (N, D), in float64: Fréchet distance between their normal distributions."""
+def frechet(real: Features, generated: Features) -> float:
+    """Eq. 13 on features (N, D), in float64: Fréchet distance between their normal distributions.
+
+    FID in Inception's features alone.
+    """
     mean = real.mean(0, dtype=np.float64) - generated.mean(0, dtype=np.float64)
     a, b = (_root_factor(features) for features in (real, generated))
     cross = np.linalg.svd(a @ b.T, compute_uv=False).sum()
@@ -71,7 +76,12 @@ def distances(real: Features, generated: Features) -> dict[str, float | None]:
     if min(len(real), len(generated)) < 2:
         return {"fid": None, "kid": None, "kid_deviation": None}
     mean, deviation = kid_of_subsets(real, generated)
-    return {"fid": fid(real, generated), "kid": mean, "kid_deviation": deviation}
+    return {"fid": frechet(real, generated), "kid": mean, "kid_deviation": deviation}
+
+
+def frechet_scores(name: str, real: Features, generated: Features) -> dict[str, float | None]:
+    """{name: Fréchet distance} of (N, D) and (M, D); nothing of fewer than two photos."""
+    return {name: None if min(len(real), len(generated)) < 2 else frechet(real, generated)}
 
 
 class Inception:
@@ -85,7 +95,26 @@ class Inception:
     @torch.inference_mode()
     def __call__(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Photos (N, H, W, 3) -> (N, 2048)."""
-        images = torch.from_numpy(np.array(photos)).permute(0, 3, 1, 2)
-        parts = [images[i : i + 16].to(self.device) for i in range(0, len(images), 16)]
-        found = [self.net(part)[0].float().cpu().numpy() for part in parts]
-        return np.concatenate(found)
+        return np.concatenate([self.net(part)[0].float().cpu().numpy() for part in _sent(photos, self.device)])
+
+
+class EfficientNet:
+    """EfficientNet-Lite0's pooled features, trained on ImageNet. Raises WeightsError where its file is missing."""
+
+    size = 1280
+
+    def __init__(self, device: torch.device) -> None:
+        self.net, self.device = net("efficientnet_lite0").to(device), device
+
+    @torch.inference_mode()
+    def __call__(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Photos (N, H, W, 3) -> (N, 1280)."""
+        parts = _sent(photos, self.device)
+        return np.concatenate([self.net(unit_tensor(part)).float().cpu().numpy() for part in parts])
+
+
+def _sent(photos: NDArray[np.uint8], device: torch.device) -> Iterator[torch.Tensor]:
+    """(N, H, W, 3) in parts (n, 3, H, W), on the device."""
+    images = torch.from_numpy(np.array(photos)).permute(0, 3, 1, 2)
+    for i in range(0, len(images), PHOTOS_AT_ONCE):
+        yield images[i : i + PHOTOS_AT_ONCE].to(device)
