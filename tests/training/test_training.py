@@ -32,6 +32,7 @@ from pipeline.training.checkpoint import (
 )
 from pipeline.training.data import Ahead, AugmentParams, Batches, Unpaired
 from pipeline.training.device import Device
+from pipeline.training.human_hand import HandParams
 from pipeline.training.loop import ScheduleParams, plateaued
 from pipeline.training.nets import PatchParams, ResnetParams, SnPatchParams, StyledParams, make_generator
 from pipeline.training.trainers import sketch_layers, validation
@@ -55,14 +56,16 @@ SCHEDULE = ScheduleParams(
     validate_every_steps=6,
 )
 STILL = AugmentParams(flip=True, shift_px=8, angle_deg=0, zoom=0)
+NO_HAND = HandParams(0, 0, 0, 0, 0, 0, 0, 0)
 SCN = scn.ScnParams(
     net=NetParams(PAPERS_NET, PATCH),
-    loss=scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(adversarial=1.0, calibration=10.0)),
+    loss=scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(adversarial=1.0, calibration=10.0, dice=0.0)),
     optimizer=OPTIMIZER,
     schedule=SCHEDULE,
     augment=STILL,
     styles=("xdog",),
     drawn=("deformed",),
+    hand=NO_HAND,
     batch=2,
     seed=0,
 )
@@ -86,6 +89,7 @@ JOINT = joint.JointParams(
     augment=STILL,
     styles=("xdog",),
     drawn=("deformed",),
+    hand=NO_HAND,
     isn_to_scn=1.0,
     batch=2,
     seed=0,
@@ -387,11 +391,12 @@ class NoWeights:
 
     adversarial: float
     calibration: float
+    dice: float
 
 
 def test_the_photo_teaches_the_scn_as_much_as_asked(data: Path) -> None:
     """The photo's losses alone: their gradient in G1 is as large as its weight, and G1 keeps its weights at 0."""
-    fabric, weights_of = CPU.fabric(), NoWeights(adversarial=0.0, calibration=0.0)
+    fabric, weights_of = CPU.fabric(), NoWeights(adversarial=0.0, calibration=0.0, dice=0.0)
     batch = Batches(read_split(Layout(data), "train"), LAYERS, ("sketch/xdog",), 2, STILL, 0)(0)
     slopes = []
     for weight in (1.0, 3.0, 0.0):
