@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.blocks import without_parametrizations
+from models.generators.modulated import StyledGenerator
 from pipeline.core.devices import pick_device
+from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
 from pipeline.core.params import build
 from pipeline.core.polarity import Photo, strokes_of, unit
@@ -19,6 +21,8 @@ from pipeline.training.checkpoint import load_tensors
 from pipeline.training.nets import GENERATORS, make_generator, params_of
 
 BATCH = 8
+LEVEL = 0.5  # ours: what a net that knows levels is watched at, in training and by evaluate
+Codes = NDArray[np.float32]
 CHANNELS = {"scn": (1, 1), "isn": (1, 3)}
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -32,25 +36,50 @@ class Net:
     size: int  # side of the faces it was trained on, px
     mirrored: bool = False  # mean of what it makes of a picture and of its mirror image, after Timofte et al. 2016
 
+    @property
+    def code(self) -> int:
+        """How many numbers it is told beside the strokes: 0, 1 of a level, more of a style."""
+        return int(getattr(self.module, "code", 0))
+
     @torch.inference_mode()
-    def __call__(self, strokes: NDArray[np.float32]) -> Tensor:
-        """Strokes (N, H, W) in [0, 1], 1 = ink -> (N, C, H, W) in [0, 1], on the CPU."""
-        return torch.cat([self._made(part.to(self.device)).cpu() for part in _parts(strokes)])
+    def __call__(self, strokes: NDArray[np.float32], codes: NDArray[np.float32] | None = None) -> Tensor:
+        """Strokes (N, H, W) in [0, 1], 1 = ink -> (N, C, H, W) in [0, 1], on the CPU.
 
-    def _made(self, strokes: Tensor) -> Tensor:
-        made: Tensor = self.module(strokes).float()
-        return torch.lerp(made, self.module(strokes.flip(-1)).float().flip(-1), 0.5) if self.mirrored else made
+        `codes`: (N, code); None: the neutral ones.
+        """
+        told = [] if codes is None else [codes]
+        parts = zip(_parts(strokes), *map(_parts, told), strict=True)
+        return torch.cat([self._made(*(part.to(self.device) for part in given)).cpu() for given in parts])
+
+    def _made(self, strokes: Tensor, *code: Tensor) -> Tensor:
+        made: Tensor = self.module(strokes[:, None], *code).float()
+        if not self.mirrored:
+            return made
+        return torch.lerp(made, self.module(strokes[:, None].flip(-1), *code).float().flip(-1), 0.5)
+
+    @torch.inference_mode()
+    def style(self, photos: NDArray[np.uint8]) -> Codes:
+        """Crops (N, S, S, 3) -> codes (N, code) of colours and light. Raises UserError where it knows none."""
+        if not isinstance(self.module, StyledGenerator):
+            raise UserError("this system takes no style: its photos have the tones that the training photos had most")
+        parts = (part.permute(0, 3, 1, 2).to(self.device) for part in _parts(unit(np.asarray(photos))))
+        codes: Codes = torch.cat([self.module.style(part).cpu() for part in parts]).numpy()
+        return codes
 
 
-def refined(scn: Net, sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Sketches (N, H, W), 255 = paper -> calibrated strokes R (N, H, W) in [0, 1], 1 = ink."""
-    made: NDArray[np.float32] = scn(strokes_of(unit(np.asarray(sketches))))[:, 0].numpy()
+def refined(scn: Net, sketches: NDArray[np.uint8], level: float = LEVEL) -> NDArray[np.float32]:
+    """Sketches (N, H, W), 255 = paper -> calibrated strokes R (N, H, W) in [0, 1], 1 = ink.
+
+    `level`, in [0, 1]: how far R may leave the drawing, of a net that is told.
+    """
+    levels = np.full((len(sketches), 1), level, np.float32) if scn.code else None
+    made: NDArray[np.float32] = scn(strokes_of(unit(np.asarray(sketches))), levels)[:, 0].numpy()
     return made
 
 
-def synthesized(isn: Net, strokes: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Strokes (N, H, W) in [0, 1], 1 = ink -> photos (N, H, W, 3)."""
-    rgb: NDArray[np.uint8] = isn(strokes).mul(255).round().byte().permute(0, 2, 3, 1).numpy()
+def synthesized(isn: Net, strokes: NDArray[np.float32], codes: Codes | None = None) -> NDArray[np.uint8]:
+    """Strokes (N, H, W) in [0, 1], 1 = ink -> photos (N, H, W, 3). `codes`: styles (N, code); None: the neutral one."""
+    rgb: NDArray[np.uint8] = isn(strokes, codes).mul(255).round().byte().permute(0, 2, 3, 1).numpy()
     return rgb
 
 
@@ -63,24 +92,32 @@ class System:
     device: torch.device
     size: int  # side of the faces it was trained on, px
     mirrored: bool = False  # as of each net
+    level: float = LEVEL  # how far the strokes may leave the drawing, where the net is told
 
     def refine(self, sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Sketches (N, H, W), 255 = paper -> calibrated strokes R (N, H, W) in [0, 1], 1 = ink."""
-        return refined(Net(self.scn, self.device, self.size, self.mirrored), sketches)
+        return refined(self._net(self.scn), sketches, self.level)
 
-    def photos(self, strokes: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Strokes (N, H, W) in [0, 1], 1 = ink -> photos (N, H, W, 3)."""
-        return synthesized(Net(self.isn, self.device, self.size, self.mirrored), strokes)
+    def photos(self, strokes: NDArray[np.float32], codes: Codes | None = None) -> NDArray[np.uint8]:
+        """Strokes (N, H, W) in [0, 1], 1 = ink -> photos (N, H, W, 3). `codes`: styles (N, code)."""
+        return synthesized(self._net(self.isn), strokes, codes)
 
-    def photo(self, sketch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], Photo]:
-        """One sketch (H, W), 255 = paper -> its calibrated strokes and its photo."""
+    def style(self, photos: NDArray[np.uint8]) -> Codes:
+        """As of `Net`, of its ISN."""
+        return self._net(self.isn).style(photos)
+
+    def photo(self, sketch: NDArray[np.uint8], code: Codes | None = None) -> tuple[NDArray[np.float32], Photo]:
+        """One sketch (H, W), 255 = paper -> its calibrated strokes and its photo. `code`: (code,)."""
         strokes = self.refine(sketch[None])
-        return strokes[0], self.photos(strokes)[0]
+        return strokes[0], self.photos(strokes, None if code is None else code[None])[0]
+
+    def _net(self, module: nn.Module) -> Net:
+        return Net(module, self.device, self.size, self.mirrored)
 
 
-def _parts(strokes: NDArray[np.float32]) -> Iterator[Tensor]:
-    for i in range(0, len(strokes), BATCH):
-        yield torch.from_numpy(np.asarray(strokes[i : i + BATCH], np.float32))[:, None]
+def _parts(values: NDArray[np.float32]) -> Iterator[Tensor]:
+    for i in range(0, len(values), BATCH):
+        yield torch.from_numpy(np.asarray(values[i : i + BATCH], np.float32))
 
 
 def load_system(layout: Layout, stage: str, device: str) -> System:

@@ -9,7 +9,7 @@ and stands in data/trained/NAME; nothing of it is imported before it is opened.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -92,6 +92,16 @@ def _both(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> S
     return draw
 
 
+def _joint_like(layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
+    nets = replace(load_system(layout, "joint", str(device)), mirrored=mirrored)
+
+    def draw(sketches: Pixels, photos: Pixels) -> Made:
+        strokes = nets.refine(sketches)
+        return nets.photos(strokes, nets.style(photos)), strokes
+
+    return draw
+
+
 def _isn(layout: Layout, device: torch.device, mirrored: bool) -> System:
     trained = load_net(layout, "isn", device)
     isn = Net(trained.module, device, trained.size, mirrored)
@@ -119,6 +129,8 @@ def _mirrored(system: System) -> System:
 
 OWN = {
     "joint": Row(("deformed", "simplified"), ("joint",), _joint),  # SCN and ISN after joint training
+    # the same in the tones of the true photo, of a system that takes them
+    "joint_like": Row(("deformed", "simplified"), ("joint",), _joint_like, likes=True),
     "apart": Row(("deformed", "simplified"), ("scn", "isn"), _apart),  # as trained alone
     "isn_true": Row(("product",), ("isn",), _isn),  # on the true Canny ⊙ HED: the upper bound
     "isn_raw": Row(("deformed",), ("isn",), _isn),  # on the raw sketch: what the SCN is worth
