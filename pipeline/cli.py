@@ -195,6 +195,26 @@ def evaluate_edge_detector(
 
 
 @app.command()
+def evaluate_edges(
+    points: Annotated[
+        Path | None, typer.Option(help="CSV of face points: id or name, x0, y0, … of 98 or 68; none: by net pfld.")
+    ] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Of this split alone, such as val while choosing.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    data: Data = DATA,
+    jobs: Jobs = CORES,
+) -> None:
+    """Measure how many of the faces' features the edges for training hold, and how much ink lies beside them."""
+    from pipeline.core import params
+    from pipeline.drawing.face_prior import eyes_of_crops
+    from pipeline.helpers.edge_detector import evaluate_edges
+    from pipeline.stages.pack import PackParams
+
+    packing = params.load(PackParams, "pack")
+    evaluate_edges.run(packing, eyes_of_crops(), points, split or (), out, data, jobs)
+
+
+@app.command()
 def evaluate_contour_drawer(
     method: Annotated[str, typer.Option(help="contour, own, or published.")] = "own",
     split: Annotated[str, typer.Option(help="test; val while settings are chosen.")] = "test",
@@ -298,13 +318,22 @@ def generate(
     mirrored: Annotated[
         bool, typer.Option("--mirrored", help="Mean of the photo and of the mirror image's: smoother, twice the time.")
     ] = False,
+    refine: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="0 keeps the drawing's lines, 1 makes a plausible face."),
+    ] = 0.5,
+    strip: Annotated[bool, typer.Option("--strip", help="Five levels of refinement side by side, too.")] = False,
+    like: Annotated[Path | None, typer.Option(help="A photo of a face whose colours and light to take.")] = None,
+    tone: Annotated[str, typer.Option(help="Colours and light by name, such as medium-brown: skin, then hair.")] = "",
+    seed: Annotated[int | None, typer.Option(min=0, help="Another draw of colours and light.")] = None,
     data: Data = DATA,
     device: DeviceName = "auto",
 ) -> None:
     """Turn drawings of faces into calibrated sketches and photos."""
     from pipeline.apps import generate
 
-    raise typer.Exit(generate.run(sketches, out, model, invert, mirrored, data, device))
+    wanted = generate.Wanted(invert, mirrored, refine, strip, generate.Style(like, tone, seed))
+    raise typer.Exit(generate.run(sketches, out, model, wanted, data, device))
 
 
 @app.command()

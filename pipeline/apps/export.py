@@ -5,13 +5,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.apps.system import CHANNELS
+import numpy as np
+import torch
+
+from pipeline.apps.system import CHANNELS, WEIGHTS_FILE, System, read_system
+from pipeline.apps.tones import draws, tone_name, tones
 from pipeline.core.console import console
+from pipeline.core.dataset import read_split
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
 from pipeline.core.layout import Layout
 from pipeline.evaluation import figures
 from pipeline.training.checkpoint import load_tensors, save_tensors
+
+PHOTOS = 2000  # ours: of so many training photos the styles to choose from are read, at most
 
 
 def run(data: Path, out: Path) -> None:
@@ -22,12 +29,23 @@ def run(data: Path, out: Path) -> None:
     if out.suffix != ".safetensors":
         raise UserError(f"{out}: name a .safetensors file")
     layout = Layout(data)
-    tensors, about = load_tensors(layout.trained("joint") / "weights.safetensors")
+    tensors, about = load_tensors(layout.trained("joint") / WEIGHTS_FILE)
     kept = {key: value.half() for key, value in tensors.items() if key.startswith(tuple(f"{n}/g/" for n in CHANNELS))}
-    card = about | {"data": trained_on(layout), "metrics": measured(layout)}
+    styles = styles_of(layout, read_system(layout.trained("joint") / WEIGHTS_FILE, torch.device("cpu")))
+    card = about | styles | {"data": trained_on(layout), "metrics": measured(layout)}
     save_tensors(out, kept, card)
     write_bytes(out.with_suffix(".json"), json.dumps(card, indent=1).encode())
     console.print(f"export: {out}, {out.stat().st_size / 1e6:.1f} MB")
+
+
+def styles_of(layout: Layout, system: System) -> dict[str, Any]:
+    """Of a system that takes styles: "tones" by name and "draws", codes read in training photos; else nothing."""
+    if not system.takes_styles:
+        return {}
+    photos = read_split(layout, "train").layers["photo"]
+    seen = np.asarray(photos[np.unique(np.linspace(0, len(photos) - 1, PHOTOS).astype(int))])
+    codes = system.style(seen)
+    return {"tones": tones(codes, [tone_name(photo) for photo in seen]), "draws": draws(codes)}
 
 
 def trained_on(layout: Layout) -> dict[str, Any]:

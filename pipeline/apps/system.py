@@ -60,7 +60,7 @@ class Net:
     @torch.inference_mode()
     def style(self, photos: NDArray[np.uint8]) -> Codes:
         """Crops (N, S, S, 3) -> codes (N, code) of colours and light. Raises UserError where it knows none."""
-        if not isinstance(self.module, StyledGenerator):
+        if not isinstance(self.module, StyledGenerator):  # as System.takes_styles
             raise UserError("this system takes no style: its photos have the tones that the training photos had most")
         parts = (part.permute(0, 3, 1, 2).to(self.device) for part in _parts(unit(np.asarray(photos))))
         codes: Codes = torch.cat([self.module.style(part).cpu() for part in parts]).numpy()
@@ -101,6 +101,16 @@ class System:
     def photos(self, strokes: NDArray[np.float32], codes: Codes | None = None) -> NDArray[np.uint8]:
         """Strokes (N, H, W) in [0, 1], 1 = ink -> photos (N, H, W, 3). `codes`: styles (N, code)."""
         return synthesized(self._net(self.isn), strokes, codes)
+
+    @property
+    def takes_levels(self) -> bool:
+        """Whether its strokes can be told how far to leave the drawing."""
+        return bool(getattr(self.scn, "code", 0))
+
+    @property
+    def takes_styles(self) -> bool:
+        """Whether its photos can be told whose tones to take."""
+        return isinstance(self.isn, StyledGenerator)
 
     def style(self, photos: NDArray[np.uint8]) -> Codes:
         """As of `Net`, of its ISN."""
