@@ -24,6 +24,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.params import require
 from pipeline.core.polarity import sketch_of
 from pipeline.evaluation import results
+from pipeline.evaluation.completion import completion
 from pipeline.evaluation.face_scores import Face, Scorer, scorer
 from pipeline.evaluation.feature_sets import BATCH, FeatureNets, feature_nets
 from pipeline.evaluation.pair_nets import PairNets, pair_nets
@@ -108,6 +109,7 @@ class OfKind:
 
     faces: dict[str, Columns]
     features: dict[str, NDArray[np.float32]]
+    completed: Scores  # of drawings with erased parts
 
     def scores(self, meters: Meters, split_name: str, split: Split) -> dict[str, Scores]:
         """Of each style, their mean, and of all of them pooled. People's drawings stand apart from the synthetic."""
@@ -120,7 +122,10 @@ class OfKind:
         of_styles = [scores for style, scores in found.items() if style != ARTIST]
         pooled = {net: part[: len(synthetic)].reshape(-1, part.shape[-1]) for net, part in self.features.items()}
         count = {"n": len(synthetic) * len(split.ids)}
-        return found | {results.MEAN: mean_of(of_styles), results.POOLED: count | nets.scores(real, pooled)}
+        return found | {
+            results.MEAN: mean_of(of_styles) | self.completed,
+            results.POOLED: count | nets.scores(real, pooled),
+        }
 
 
 @dataclass
@@ -146,7 +151,8 @@ def measure(label: str, system: LikeSystem, kinds: Sequence[str], split: Split, 
         table = Rows(file)
         for kind in kinds:
             styles = drawings(split, kind)
-            of = OfKind({}, meters.nets.rooms(kind, len(styles), len(split.ids)))
+            completed = completion(f"evaluate {label}: {kind}", system, split, styles) if kind == kinds[0] else {}
+            of = OfKind({}, meters.nets.rooms(kind, len(styles), len(split.ids)), completed)
             for place, (style, drawn) in enumerate(styles.items()):
                 columns = of.faces[style] = Columns()
                 for faces, rows, made in passing(f"evaluate {label}: {kind} {style}", system, drawn, split, meters):

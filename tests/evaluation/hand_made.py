@@ -76,7 +76,7 @@ Answer = Callable[[np.ndarray, np.ndarray, str], tuple[np.ndarray, np.ndarray]]
 
 
 def known(answer: Answer, *reads: str) -> Row:
-    """A system that knows each drawing again; (photo, canny, "SPLIT LAYER") -> photo, strokes."""
+    """A system that knows each drawing again, parts erased too; (photo, canny, "SPLIT LAYER") -> photo, strokes."""
 
     def opened(layout: Layout, device: torch.device, mirrored: bool) -> Callable:
         book = {}
@@ -87,8 +87,14 @@ def known(answer: Answer, *reads: str) -> Row:
                     pixels = 255 - drawing if layer == "product" else drawing
                     book[pixels.tobytes()] = (split.layers["photo"][i], split.layers["canny"][i], f"{name} {layer}")
 
+        def again(sketch: np.ndarray) -> bytes:
+            if sketch.tobytes() in book:
+                return sketch.tobytes()
+            whole = {key: np.frombuffer(key, np.uint8) for key in book if len(key) == sketch.size}
+            return max(whole, key=lambda key: (whole[key] == sketch.ravel()).sum())
+
         def draw(sketches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            made = [answer(*book[sketch.tobytes()]) for sketch in sketches]
+            made = [answer(*book[again(sketch)]) for sketch in sketches]
             return np.stack([photo for photo, _ in made]), np.stack([strokes for _, strokes in made])
 
         return draw

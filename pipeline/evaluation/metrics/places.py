@@ -8,8 +8,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.drawing.face_prior import Eyes
+
 Mask = NDArray[np.bool_]  # (S, S)
 
+EYES = Eyes(0.48, 0.27)
 SKIN = ((0.345, 0.66), (0.655, 0.66), (0.5, 0.34))  # middle x, y of both cheeks and of the forehead
 SKIN_RADIUS = 0.04
 FACE = (0.5, 0.60, 0.23, 0.33)  # ellipse from the upper forehead to the chin: middle x, y, half width, half height
