@@ -16,7 +16,7 @@ from pipeline.core.tables import print_table
 from pipeline.evaluation import results
 from pipeline.experiments.profile import profile_path
 
-Changes = dict[str, Any]  # key of params.yaml -> value, or GONE
+Changes = dict[str, Any]  # key of params.yaml -> value, New(value) or GONE
 Rows = Mapping[str, Changes]  # variant -> what it changes
 Details = Mapping[str, Mapping[str, results.Details]]  # split -> system -> its details.json
 
@@ -28,7 +28,23 @@ NO_GIT = (
 SEEDS = ("train_scn.seed", "train_isn.seed", "train_joint.seed")
 DIFFAUGMENT = ["color", "translation", "cutout"]
 GONE = object()  # a key that the variant does not have
+HAND = {  # what amateurs do, each as strong as it is worth trying
+    "symbols": 0.35,
+    "left_out": 0.3,
+    "proportions": 0.15,
+    "wander_px": 8,
+    "pens": 0.5,
+    "hatching": 0.2,
+    "erased": 0.6,
+}
 VAL = "val"
+
+
+@dataclass(frozen=True)
+class New:
+    """The value of a key that params.yaml does not have."""
+
+    value: Any
 
 
 def both(key: str, value: Any) -> Changes:
@@ -49,6 +65,17 @@ def unet_mru(stage: str) -> Changes:
     """Improved-2's generator, which has no choice of how it enlarges and pads."""
     generator = f"{stage}.net.generator"
     return {f"{generator}.kind": "unet_mru", f"{generator}.up": GONE, f"{generator}.padding": GONE}
+
+
+def hand() -> Changes:
+    """All that amateurs do."""
+    return {key: value for name, strength in HAND.items() for key, value in drawn(f"hand.{name}", strength).items()}
+
+
+def told_the_level() -> Changes:
+    """All that amateurs do in proportion to a level that the SCN is told."""
+    generator = {"train_scn.net.generator.kind": "modulated", "train_scn.net.generator.code": New(1)}
+    return hand() | drawn("hand.level", 1.0) | drawn("drawn", ["simplified", "deformed"]) | generator
 
 
 def of_profile(name: str) -> Changes:
@@ -154,6 +181,10 @@ def ablations(styles: Sequence[str]) -> Family:
             **{f"{name}-alone": drawn("styles", [name]) for name in styles},
             "with-people": drawn("drawn", ["deformed", "people"]),
             "plain-lines": of_profile("plain-lines"),
+            **{f"hand-{name.removesuffix('_px')}": drawn(f"hand.{name}", strength) for name, strength in HAND.items()},
+            "hand": hand(),
+            "hand-and-dice": hand() | {"train_scn.loss.weights.dice": 10.0},
+            "level": told_the_level(),
             "no-pressure": {"simplify.pressure_px": 0, "styles.photosketch.pressure_px": 0},
             "exposures": {"crop.exposures.copies": 5},
             "ssim": {"train_isn.loss.weights.ssim": 1.0},
@@ -198,13 +229,18 @@ def commands(family_name: str, variants: Sequence[str], seeds: int) -> list[list
 
 
 def settings(of: Family, variant: str, seed: int) -> list[str]:
-    """-S KEY=VALUE for each change, and ~KEY for a key that goes, as DVC reads them. Test stays shut where it can."""
+    """-S KEY=VALUE for each change, +KEY=VALUE for a new key and ~KEY for one that goes, as DVC reads them.
+
+    Test stays shut where it can.
+    """
     given = of.rows[variant] | dict.fromkeys(SEEDS, seed) | ({} if of.opens_test else {"evaluate.splits": [VAL]})
-    return [
-        part
-        for key, value in given.items()
-        for part in ("-S", f"~{key}" if value is GONE else f"{key}={json.dumps(value)}")
-    ]
+    return [part for key, value in given.items() for part in ("-S", _setting(key, value))]
+
+
+def _setting(key: str, value: Any) -> str:
+    if isinstance(value, New):
+        return f"+{key}={json.dumps(value.value)}"
+    return f"~{key}" if value is GONE else f"{key}={json.dumps(value)}"
 
 
 def queue(family_name: str, variants: Sequence[str], seeds: int, dry_run: bool) -> None:

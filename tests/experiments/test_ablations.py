@@ -9,7 +9,19 @@ from ruamel.yaml import YAML
 from pipeline.core.errors import UserError
 from pipeline.core.params import ParamsError
 from pipeline.experiments import ablations
-from pipeline.experiments.ablations import GONE, commands, families, finished, name_of, runs_of, spread, table, taken
+from pipeline.experiments.ablations import (
+    GONE,
+    HAND,
+    New,
+    commands,
+    families,
+    finished,
+    name_of,
+    runs_of,
+    spread,
+    table,
+    taken,
+)
 from pipeline.experiments.sections import check
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +47,8 @@ def applied(changes: dict) -> dict:
         if value is GONE:
             del node[last]
         else:
-            assert last in node, key
-            node[last] = value
+            assert (last in node) is not isinstance(value, New), key
+            node[last] = value.value if isinstance(value, New) else value
     return changed
 
 
@@ -58,6 +70,15 @@ def test_a_generator_keeps_no_option_that_it_does_not_use() -> None:
     (command,) = commands("table3", ["improved-2-scn"], 1)
     assert {"~train_scn.net.generator.up", "~train_scn.net.generator.padding"} < set(command)
     assert 'train_scn.net.generator.kind="unet_mru"' in command
+
+
+def test_each_thing_that_a_hand_does_has_a_row_and_the_level_is_a_new_key() -> None:
+    known = params()["train_scn"]["hand"]
+    assert set(HAND) | {"level"} == set(known)
+    (command,) = commands("ablations", ["level"], 1)
+    assert {"+train_scn.net.generator.code=1", "train_joint.hand.level=1.0"} < set(command)
+    for name in HAND:
+        assert commands("ablations", [f"hand-{name.removesuffix('_px')}"], 1)
 
 
 @pytest.mark.parametrize("name", families())
