@@ -190,7 +190,7 @@ def test_completion_is_of_the_lines_that_were_erased(tmp_path: Path, monkeypatch
     """Who draws the truth completes all, who copies the drawing nothing, who draws its left half that half."""
     monkeypatch.setattr(feature_sets, "FEATURES", {})
     monkeypatch.setattr(pair_nets, "PAIRS", {})
-    write_drawn_split(tmp_path / "packed" / "val", 40, 0)
+    write_drawn_split(tmp_path / "packed" / "val", 20, 0)
 
     def copied(sketches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.repeat(sketches[..., None], 3, 3), 1 - sketches.astype(np.float32) / 255
@@ -298,7 +298,7 @@ def test_one_split_alone_and_unknown_names(data: Path, monkeypatch: pytest.Monke
     assert figures.splits(Layout(data), "truth") == ["val"]
     evaluate.run(replace(PARAMS, systems={"truth": "."}, splits=("test", "val")), (), (), data, "cpu", 1)
     assert figures.splits(Layout(data), "truth") == ["val", "test"]
-    with pytest.raises(UserError, match="no system 'truht'; there are joint, .*isn_raw, truth"):
+    with pytest.raises(UserError, match=r"no system 'truht'; there are joint, .*isn_raw, truth"):
         evaluate.run(PARAMS, ("truht",), (), data, "cpu", 1)
     for split in ("tset", "train"):
         with pytest.raises(UserError, match=rf"no split {split} to measure; there are \['ar', 'test', 'val'\]"):
