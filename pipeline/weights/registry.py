@@ -157,6 +157,13 @@ WEIGHTS = {
     "mobilefacenet": WeightFile(
         "face_identity_mobilefacenet.onnx", "", "evaluate (identity)", "Apache-2.0", "foamliu/MobileFaceNet"
     ),
+    "pfld": WeightFile(
+        "pfld_ghostone_112.onnx",
+        "74d1a83932af79c2689d9371b21f32d014552f089985f076e832e89cb18f41e8",
+        "evaluate-edges (face points)",
+        "Apache-2.0",
+        "AnthonyF333/PFLD_GhostOne",
+    ),
     "inception_fid": WeightFile(
         "pt_inception-2015-12-05-6726825d.pth",
         "6726825d",

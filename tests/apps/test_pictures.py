@@ -180,6 +180,26 @@ def test_layers_of_pictures_of_ones_own(here: Path) -> None:
         assert read_gray(here / f"made{len(style)}/d-simplified.png").min() < 0.3
 
 
+def test_edges_of_whole_pictures_are_plain_and_say_so_where_crops_have_local_ones(here: Path) -> None:
+    photo(here / "p.png")
+    text = (ROOT / "params.yaml").read_text()
+    drawn, notes = {}, {}
+    for choice in ("local", "plain"):
+        changed = text.replace("{method: local", f"{{method: {choice}").replace(
+            "features: local", f"features: {choice}"
+        )
+        (here / "params.yaml").write_text(changed)
+        for edges in ("canny", "hed"):
+            assert called("edges", edges, "p.png", "--out", f"{choice}-{edges}", *ALONE) == 0
+            (item,) = json.loads((here / f"{choice}-{edges}/summary.json").read_text())["items"]
+            notes[choice, edges] = item.get("notes", [])
+            drawn[choice, edges] = (here / f"{choice}-{edges}/p-{edges}.png").read_bytes()
+    for edges, key in (("canny", "edges.canny.method"), ("hed", "edges.hed.features")):
+        assert drawn["local", edges] == drawn["plain", edges]
+        assert notes["local", edges] == [f"drawn plain: {key} is local, which knows where the eyes are in crops alone"]
+        assert notes["plain", edges] == []
+
+
 def test_sketch_takes_the_detector_as_it_stands(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo(here / "p.png")
     text = (ROOT / "params.yaml").read_text()

@@ -12,12 +12,13 @@ from pipeline.core.params import load
 from pipeline.core.polarity import Photo, Sketch, luminance
 from pipeline.core.workspace import SHIPPED
 from pipeline.drawing.deformation import deform, displacement_field
-from pipeline.drawing.face_prior import Eyes
+from pipeline.drawing.face_prior import Eyes, face_prior
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.soft_edges import soft_edges
 from pipeline.drawing.stroke import Stroke, pressed, resample, smooth
 from pipeline.drawing.svg import to_svg
 from pipeline.drawing.trace import trace
+from pipeline.stages import hed
 from pipeline.stages.canny import CannyParams, canny
 from pipeline.stages.equalize import EqualizeParams, equalize
 from pipeline.stages.simplify import SimplifyParams, generator, simplify
@@ -118,6 +119,34 @@ def test_canny_finds_the_circle_thin_and_only_it() -> None:
     r = radii(edges > 0)
     assert np.abs(r - 64).max() < 3
     assert 0.7 < len(r) / (2 * np.pi * 64) < 1.5
+
+
+def test_local_canny_finds_what_is_faint_in_the_face_and_not_beside_it() -> None:
+    """Discs a few levels darker than their ground: one in the cheek, one in the corner, one strong in the corner."""
+    gray = np.full((256, 256), 0.5, np.float32)
+    for at, level in (((150, 190), 0.42), ((20, 20), 0.42), ((236, 20), 0.1)):
+        cv2.circle(gray, at, 10, level, -1, cv2.LINE_AA)
+    params = load(CannyParams, "edges.canny", PARAMS)
+    found = {method: canny(gray, replace(params, method=method), EYES) for method in ("plain", "local")}
+    drawn = {
+        method: [bool(edges[y - 14 : y + 15, x - 14 : x + 15].any()) for x, y in ((150, 190), (20, 20), (236, 20))]
+        for method, edges in found.items()
+    }
+    assert drawn == {"plain": [False, False, True], "local": [True, False, True]}
+    r = np.hypot(*(np.argwhere(found["local"][150:230, 110:190]) - 40).T)
+    assert np.abs(r - 10).max() < 3
+    assert canny(np.full((256, 256), 0.5, np.float32), replace(params, method="local"), EYES).max() == 0
+
+
+def test_local_hed_takes_the_stronger_contour_in_the_face_and_never_a_weaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detector that tells how light its photo is at each pixel stands in for the net."""
+    monkeypatch.setitem(hed.DETECTORS, "own", lambda photo, params: luminance(photo))
+    params = hed.HedParams("own", "local", 0.15, 2.0)
+    photo = np.random.default_rng(0).integers(0, 60, (256, 256, 3), dtype=np.uint8)
+    dark, light = np.zeros_like(photo), np.full_like(photo, 255)
+    tiles, prior = luminance(equalize(photo, hed.LOCAL)), face_prior(photo.shape, EYES)
+    np.testing.assert_allclose(hed.holistic_local(photo, dark, params, EYES), prior * tiles, atol=1e-6)
+    np.testing.assert_array_equal(hed.holistic_local(photo, light, params, EYES), luminance(light))
 
 
 def test_soft_contours_peak_on_the_circle_whatever_the_polarity() -> None:

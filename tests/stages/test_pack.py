@@ -16,7 +16,7 @@ from pipeline.core.image_io import write_gray, write_photo
 from pipeline.core.layout import Layout
 from pipeline.core.manifest import Face, read_faces, write_faces
 from pipeline.core.params import ParamsError
-from pipeline.drawing.face_prior import Eyes
+from pipeline.drawing.face_prior import Eyes, face_prior
 from pipeline.stages import equalize
 from pipeline.stages.pack import PackParams, packed_styles, product, run
 
@@ -124,6 +124,19 @@ def test_spread_lines_keep_their_place_and_peak() -> None:
     np.testing.assert_allclose(soft[39], soft[41], atol=1e-6)
     np.testing.assert_allclose(soft[41] / soft[40], np.exp(-0.5 / 0.8**2), atol=0.02)
     assert soft[45].max() == 0
+
+
+def test_the_local_product_lifts_faint_contours_in_the_face_alone() -> None:
+    canny, hed = np.ones((128, 128), np.float32), np.full((128, 128), 0.16, np.float32)
+    prior = face_prior(canny.shape, EYES)
+    lifted = product(canny, hed, replace(PARAMS, product="local"), EYES)
+    np.testing.assert_allclose(lifted[prior == 1], 0.4, rtol=1e-5)
+    np.testing.assert_allclose(lifted[prior == 0], 0.16, rtol=1e-5)
+    assert (prior == 1).any()
+    assert (lifted >= hed - 1e-6).all()
+    for extreme in (0, 1):
+        same = np.full_like(hed, extreme)
+        np.testing.assert_array_equal(product(canny, same, replace(PARAMS, product="local"), EYES), same)
 
 
 def peak_bytes(root: Path) -> int:

@@ -22,7 +22,15 @@ from pipeline.weights.registry import WEIGHTS, WeightsError, weight_file
 from pipeline.weights.tensors import load_tensors
 
 SHARED = Path(__file__).parents[3] / "shared" / "weights"
-SHARED_NAMES = {"vgg19_normalised", "vgg19_compressed", "yunet", "mobilefacenet", "squeezenet_caffe", "lpips_linear"}
+SHARED_NAMES = {
+    "vgg19_normalised",
+    "vgg19_compressed",
+    "yunet",
+    "mobilefacenet",
+    "pfld",
+    "squeezenet_caffe",
+    "lpips_linear",
+}
 
 
 @pytest.fixture
