@@ -1,7 +1,9 @@
 """A function over many items, in processes, in order, with a progress bar."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import cv2
@@ -40,7 +42,8 @@ def map_images(
     elif jobs == 1:
         results = map(partial(_single_threaded, function), items)
     else:
-        results = _in_processes(partial(_single_threaded, function), items, jobs, killed or partial(_stop, label))
+        there = partial(_in_folder, Path.cwd(), partial(_single_threaded, function))
+        results = _in_processes(there, items, jobs, killed or partial(_stop, label))
     from pipeline.core.progress import tracked  # not at the top: no result depends on how it looks
 
     return list(tracked(results, label, len(items)))
@@ -48,6 +51,12 @@ def map_images(
 
 def _single_threaded(function: Callable[[Item], Result], item: Item) -> Result:
     cv2.setNumThreads(1)
+    return function(item)
+
+
+def _in_folder(folder: Path, function: Callable[[Item], Result], item: Item) -> Result:
+    """A process that an earlier call left may still sit in that call's folder."""
+    os.chdir(folder)
     return function(item)
 
 

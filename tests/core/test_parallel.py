@@ -34,6 +34,15 @@ def test_without_a_word_for_the_killed_the_work_stops_and_names_the_item() -> No
         map_images(doubling(5), list(range(9)), 2, "double")
 
 
+def test_relative_names_are_of_the_folder_of_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes are kept for the next call, which may come from another folder."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+        monkeypatch.chdir(tmp_path / name)
+        assert map_images(lambda path: Path(path).read_text(), ["file"] * 4, 2, "read") == [name] * 4
+
+
 def survivor(folder: Path) -> Callable[[int], int]:
     """Killed where another is at work as well, as when memory is short. Locks end with their process, however it ends."""
 

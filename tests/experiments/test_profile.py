@@ -1,12 +1,10 @@
 """Profiles and `cali-sketch params`: overlays, and everything that is wrong with params.yaml."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from pipeline.cli import main
 from pipeline.core.params import ParamsError, read_yaml
 from pipeline.core.workspace import SHIPPED
 from pipeline.experiments.profile import merge, run
@@ -96,16 +94,20 @@ def test_an_unknown_profile_is_named_with_those_that_are_known(workspace: Path) 
         run("papper")
 
 
-def test_params_end_with_exit_code_1_and_a_line_a_fault(workspace: Path) -> None:
+def test_params_end_with_exit_code_1_and_a_line_a_fault(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = workspace / "params.yaml"
     path.write_text(path.read_text().replace("size: 128", "size: 130").replace("batch: 4", "batch: 0"))
-    command = [sys.executable, "-m", "pipeline", "params"]
-    done = subprocess.run(command, cwd=workspace, env=os.environ | {"PYTHONPATH": str(SHIPPED)}, capture_output=True)
-    assert done.returncode == 1
-    assert b"Traceback" not in done.stderr
-    assert [line.split(b"; ")[0] for line in done.stderr.splitlines()] == [
-        b"error: crop.size: 130",
-        b"train_scn.batch: 0",
-        b"train_isn.batch: 0",
-        b"train_joint.batch: 0",
+    monkeypatch.setattr("sys.argv", ["cali-sketch", "params"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    assert [line.split("; ")[0] for line in told.splitlines()] == [
+        "error: crop.size: 130",
+        "train_scn.batch: 0",
+        "train_isn.batch: 0",
+        "train_joint.batch: 0",
     ]

@@ -80,7 +80,8 @@ def test_means_are_over_drawings() -> None:
     assert summary([good, empty])["n"] == 2
 
 
-def test_curves_and_faces_are_known_and_another_draw_is_another() -> None:
+def test_curves_and_faces_are_known_and_another_draw_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "OF_EACH", 2)
     made = evaluate.pairs("test", PEOPLE, replace(ROUGH, strength=0.0))
     assert [
         sum((p.source, p.kind) == (source, kind) for p in made) for source in ("curves", "faces") for kind in KINDS
@@ -112,7 +113,8 @@ def test_chains_are_the_pieces_between_junctions_in_their_order() -> None:
 
 
 @pytest.mark.skipif(not FS2K.is_dir(), reason="needs ../shared/data/fs2k")
-def test_peoples_lines_lie_on_their_ink() -> None:
+def test_peoples_lines_lie_on_their_ink(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "OF_EACH", 1)
     made = evaluate.pairs("test", replace(PEOPLE, pairs=str(FS2K)), replace(ROUGH, strength=0.0))
     assert {p.source for p in made} == {"curves", "faces", "people"}
     name = split_ids(FS2K, PEOPLE.styles, PEOPLE.val_share, PEOPLE.test_share)["test"][0]
