@@ -30,6 +30,9 @@ class Face:
     alignment: str  # "given", "detected", "box" (a face, eyes guessed), "none"; ", turned 180" where set upright
     transform: tuple[float, float, float, float, float, float]  # source px -> crop px, rows of the 2x3 matrix
     exposure: int = 0  # 0: as photographed; else the number of a copy of a training photo under another exposure
+    eyes: tuple[float, float] | None = (
+        None  # eye_y and eye_distance where crop.framings has others than crop; else None
+    )
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,9 @@ def read_photographed(layout: Layout) -> list[Face]:
 
 def _face(row: dict[str, str]) -> Face:
     a, b, c, d, e, f = (float(value) for value in row.pop("transform").split())
-    exposure = int(row.pop("exposure", "0"))
-    return Face(**row, transform=(a, b, c, d, e, f), exposure=exposure)
+    exposure, eyes = int(row.pop("exposure", "0")), row.pop("eyes", "").split()
+    placed = (float(eyes[0]), float(eyes[1])) if eyes else None
+    return Face(**row, transform=(a, b, c, d, e, f), exposure=exposure, eyes=placed)
 
 
 def write_faces(folder: Path, faces: Sequence[Face], rejected: Sequence[Rejected]) -> None:
@@ -86,4 +90,6 @@ def write_rows(path: Path, cls: type[Row], rows: Iterable[Row]) -> None:
 
 
 def _cell(value: Any) -> str:
+    if value is None:
+        return ""
     return " ".join(f"{v:.6f}" for v in value) if isinstance(value, tuple) else str(value)

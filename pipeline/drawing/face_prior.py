@@ -5,12 +5,15 @@ are asked. Numbers that say so were chosen on half of 700 photos in natural ligh
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import cv2
 import numpy as np
 
 from pipeline.core.allowed import Range
+from pipeline.core.layout import Layout
+from pipeline.core.manifest import read_faces
 from pipeline.core.params import build, params_path, read_yaml
 from pipeline.core.polarity import Gray
 from pipeline.drawing.scale import face_scale
@@ -36,6 +39,19 @@ def eyes_of_crops() -> Eyes:
     found = read_yaml(params_path()).get("crop")
     keys = ("eye_y", "eye_distance")
     return build(Eyes, {k: found[k] for k in keys if k in found} if isinstance(found, dict) else found, "crop")
+
+
+def placed_eyes(layout: Layout, face: str, otherwise: Eyes) -> Eyes:
+    """Where a face of faces.csv has its eyes: as crop.framings put them, `otherwise` where it did not."""
+    path = layout.faces / "faces.csv"
+    return _framed(layout, path.stat().st_mtime_ns if path.exists() else 0).get(face, otherwise)
+
+
+@lru_cache(maxsize=4)
+def _framed(layout: Layout, changed: int) -> dict[str, Eyes]:
+    """Of the faces that are framed another way, by id; `changed`: when the list was, so that no old one is taken."""
+    faces = read_faces(layout) if changed else []
+    return {face.id: Eyes(*face.eyes) for face in faces if face.eyes}
 
 
 def face_prior(shape: tuple[int, ...], eyes: Eyes) -> Gray:

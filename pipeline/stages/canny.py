@@ -16,7 +16,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.map_faces import map_faces
 from pipeline.core.params import require
 from pipeline.core.polarity import Edges, Gray, luminance, unit
-from pipeline.drawing.face_prior import Eyes, face_prior, local_gain
+from pipeline.drawing.face_prior import Eyes, face_prior, local_gain, placed_eyes
 from pipeline.drawing.scale import face_scale
 
 Gradient = Annotated[float, Range(least=0, most=1500)]  # 3x3 Sobel on 0 to 255, at a 256-px face
@@ -107,4 +107,5 @@ def run(params: CannyParams, eyes: Eyes, data: Path, jobs: int) -> None:
 
 
 def _one(params: CannyParams, eyes: Eyes, layout: Layout, out: Path, face: str) -> None:
+    eyes = placed_eyes(layout, face, eyes)
     write_gray(out / f"{face}.png", canny(luminance(read_photo(layout.photos / f"{face}.png")), params, eyes))

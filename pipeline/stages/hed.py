@@ -13,7 +13,7 @@ from pipeline.core.image_io import read_photo, write_gray
 from pipeline.core.layout import Layout
 from pipeline.core.map_faces import map_faces
 from pipeline.core.polarity import Edges, Photo
-from pipeline.drawing.face_prior import Eyes, face_prior
+from pipeline.drawing.face_prior import Eyes, face_prior, placed_eyes
 from pipeline.drawing.scale import on_canvas
 from pipeline.drawing.soft_edges import soft_edges
 from pipeline.stages.equalize import EqualizeParams, equalize
@@ -83,7 +83,9 @@ def run(params: HedParams, eyes: Eyes, data: Path, jobs: int) -> None:
 
 
 def _one(params: HedParams, eyes: Eyes, layout: Layout, out: Path, face: str) -> None:
-    write_gray(out / f"{face}.png", FEATURES[params.features](params, eyes, layout, f"{face}.png"))
+    write_gray(
+        out / f"{face}.png", FEATURES[params.features](params, placed_eyes(layout, face, eyes), layout, f"{face}.png")
+    )
 
 
 def _plain(params: HedParams, eyes: Eyes, layout: Layout, file: str) -> Edges:

@@ -129,7 +129,7 @@ def run(params: PackParams, styles: tuple[str, ...], eyes: Eyes, data: Path, job
     with new_folder(layout.packed) as folder:
         tasks = [(folder / name, part, layer) for name, part in split_faces.items() for layer in layers]
         digests = map_images(_pack_layer, tasks, jobs, "pack")
-        tasks_of_two = [(folder / name, params, eyes) for name in split_faces]
+        tasks_of_two = [(folder / n, params, [_eyes(f, eyes) for f in part]) for n, part in split_faces.items()]
         products = map_images(_pack_product, tasks_of_two, 1, "pack product")
         for (name, part), digest in zip(split_faces.items(), products, strict=True):
             own = {t[2].name: d for t, d in zip(tasks, digests, strict=True) if t[0].name == name}
@@ -167,11 +167,16 @@ def _checked_pixels(layer: Layer, face_id: str, shape: tuple[int, ...]) -> NDArr
     return pixels
 
 
-def _pack_product(task: tuple[Path, PackParams, Eyes]) -> str:
+def _eyes(face: Face, otherwise: Eyes) -> Eyes:
+    return Eyes(*face.eyes) if face.eyes else otherwise
+
+
+def _pack_product(task: tuple[Path, PackParams, list[Eyes]]) -> str:
     """The layer `product` of one split, from its packed layers."""
     folder, params, eyes = task
     canny, hed = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("canny", "hed"))
-    pixels = (to_uint8(product(Edges(unit(a)), Edges(unit(b)), params, eyes)) for a, b in zip(canny, hed, strict=True))
+    layers = zip(canny, hed, eyes, strict=True)
+    pixels = (to_uint8(product(Edges(unit(a)), Edges(unit(b)), params, at)) for a, b, at in layers)
     return _write_layer(folder / "product.npy", canny.shape, pixels)
 
 

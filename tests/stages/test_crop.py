@@ -18,7 +18,9 @@ from pipeline.stages.crop.exposures import ExposureParams
 from pipeline.stages.crop.settings import CropParams, SplitParams
 
 SPLITS = SplitParams("hash", {}, {}, "", "", 0.0, 0.0)
-PARAMS = CropParams("", ("**/*",), None, "aligned", 64, 0.48, 0.27, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS)
+PARAMS = CropParams(
+    "", ("**/*",), None, "aligned", 64, 0.48, 0.27, {}, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS
+)
 
 
 def picture(seed: int, size: tuple[int, int] = (80, 100)) -> Image.Image:

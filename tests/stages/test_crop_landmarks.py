@@ -14,7 +14,7 @@ from pipeline.stages.crop.settings import CropParams, Found, SplitParams, Unusab
 
 SPLITS = SplitParams("hash", {}, {}, "", "", 0.0, 0.0)
 PARAMS = CropParams(
-    "in", ("**/*",), None, "landmarks", 64, 0.48, 0.27, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS
+    "in", ("**/*",), None, "landmarks", 64, 0.48, 0.27, {}, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS
 )
 PHOTO = np.zeros((100, 80, 3), np.uint8)
 ROWS = "file,left_x,left_y,right_x,right_y\na.png,20,30.5,60,31\n"

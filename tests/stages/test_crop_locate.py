@@ -23,7 +23,9 @@ from pipeline.stages.demo.renderer import render_face
 SHARED = Path(__file__).parents[3] / "shared"
 DATA = SHARED / "data"
 SPLITS = SplitParams("hash", {}, {}, "", "", 0.0, 0.0)
-PARAMS = CropParams("x", ("**/*",), None, "haar", 128, 0.48, 0.27, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS)
+PARAMS = CropParams(
+    "x", ("**/*",), None, "haar", 128, 0.48, 0.27, {}, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS
+)
 Detector = Literal["haar", "yunet"]
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 detectors = pytest.mark.parametrize("detector", ["haar", "yunet"])

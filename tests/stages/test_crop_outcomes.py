@@ -19,7 +19,9 @@ from pipeline.stages.crop.exposures import ExposureParams
 from pipeline.stages.crop.settings import CropParams, SplitParams
 
 SPLITS = SplitParams("hash", {}, {}, "", "", 0.0, 0.0)
-PARAMS = CropParams("", ("**/*",), None, "aligned", 64, 0.48, 0.27, "reflect", 8, 0.1, ExposureParams(0, 0.2), SPLITS)
+PARAMS = CropParams(
+    "", ("**/*",), None, "aligned", 64, 0.48, 0.27, {}, "reflect", 8, 0.1, ExposureParams(0, 0.2), SPLITS
+)
 LIST = "faces_rejected.csv"
 
 

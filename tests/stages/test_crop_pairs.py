@@ -19,7 +19,9 @@ from pipeline.stages.crop.settings import CropParams, SplitParams, Unusable
 
 SPLITS = SplitParams("hash", {}, {}, "", "", 0.0, 0.0)
 PAIR = ("photos", "sketches")
-PARAMS = CropParams("", ("**/*",), PAIR, "aligned", 64, 0.48, 0.27, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS)
+PARAMS = CropParams(
+    "", ("**/*",), PAIR, "aligned", 64, 0.48, 0.27, {}, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS
+)
 
 
 def picture(seed: int, size: tuple[int, int] = (80, 100)) -> Image.Image:

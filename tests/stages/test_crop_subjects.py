@@ -1,16 +1,12 @@
-"""Tables of subjects beside the photos, and crops that stay inside them."""
+"""Tables of subjects beside the photos."""
 
 from dataclasses import replace
 from pathlib import Path
 
-import hypothesis.strategies as st
-import numpy as np
 import pytest
-from hypothesis import given
 
 from pipeline.core.errors import UserError
 from pipeline.core.manifest import Face
-from pipeline.stages.crop.align import inside
 from pipeline.stages.crop.settings import SplitParams
 from pipeline.stages.crop.splits import assign_splits
 from pipeline.stages.crop.subjects import listed_subject
@@ -71,28 +67,3 @@ def test_people_of_several_photos_stay_together(root: Path) -> None:
     assert {f.split for f in done} == {"train", "val", "test"}
     alone = replace(SPLITS, subjects="")
     assert {f.subject for f in assign_splits(done, alone, root)} == {f.id for f in done}
-
-
-@given(
-    st.integers(80, 400),
-    st.integers(80, 400),
-    st.floats(0, 1),
-    st.floats(0, 1),
-    st.floats(-0.5, 0.5),
-    st.floats(0.2, 4.0),
-)
-def test_a_crop_inside_lies_in_the_photo(
-    height: int, width: int, x: float, y: float, angle: float, scale: float
-) -> None:
-    """Wherever and however turned it was: its corners are the photo's pixels, its turn is kept, it is never wider."""
-    size, turn = 64, scale * np.exp(1j * angle)
-    shift = complex(31.5, 31.5) - turn * complex(x * width, y * height)
-    before = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
-    after = inside(before, (height, width, 3), size)
-    corners = np.array([[-0.5, 63.5, -0.5, 63.5], [-0.5, -0.5, 63.5, 63.5]]) - after[:, 2:]
-    across, down = np.linalg.solve(after[:, :2], corners)
-    assert -0.5 - 1e-6 <= across.min() <= across.max() <= width - 0.5 + 1e-6
-    assert -0.5 - 1e-6 <= down.min() <= down.max() <= height - 0.5 + 1e-6
-    assert np.isclose(np.angle(complex(*after[:, 0])), angle)
-    assert abs(complex(*after[:, 0])) >= scale * (1 - 1e-9)
-    assert np.allclose(inside(after, (height, width, 3), size), after)

@@ -32,23 +32,6 @@ def fit_matrix(shape: tuple[int, ...], size: int) -> Matrix:
     return np.array([[scale, 0, -left * scale + (scale - 1) / 2], [0, scale, -top * scale + (scale - 1) / 2]])
 
 
-def inside(matrix: Matrix, shape: tuple[int, ...], size: int) -> Matrix:
-    """The transform moved, after being enlarged where it must, so that the crop lies within the photo (H, W, …).
-
-    ours: faces that fill their photo have no reflected hair and necks then, but stand elsewhere in the crop.
-    """
-    height, width = shape[:2]
-    turn = complex(matrix[0, 0], matrix[1, 0])
-    across = (abs(turn.real) + abs(turn.imag)) / abs(turn)  # of an upright square around a turned one of side 1
-    side = min(size / abs(turn), min(height, width) / across)
-    reach = side * across / 2
-    middle = (complex(size - 1, size - 1) / 2 - complex(matrix[0, 2], matrix[1, 2])) / turn
-    x, y = np.clip((middle.real, middle.imag), reach - 0.5, np.array((width, height)) - 0.5 - reach)
-    turn *= size / side / abs(turn)
-    shift = complex(size - 1, size - 1) / 2 - turn * complex(x, y)
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
-
-
 def warp(image: NDArray[Any], matrix: Matrix, size: int, border: int, value: Iterable[float] = ()) -> NDArray[Any]:
     """Resample into a size x size crop, prefiltered when shrinking: rendered larger, then averaged by area."""
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
@@ -91,5 +74,4 @@ def align(path: Path, photo: Photo, params: CropParams) -> tuple[Matrix, str]:
     distance = float(np.hypot(found.right[0] - found.left[0], found.right[1] - found.left[1]))
     if not distance >= max(1, params.min_face_px):  # catches NaN too
         raise Unusable("too small", f"pupils {distance:.0f} px apart, at least {params.min_face_px}")
-    matrix = crop_matrix(found.left, found.right, params)
-    return inside(matrix, photo.shape, params.size) if params.border == "inside" else matrix, found.alignment
+    return crop_matrix(found.left, found.right, params), found.alignment

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.allowed import FilePath, Glob, Items, Name, OptionalPath, OptionalRegex, PathPart, Range, Share
 from pipeline.core.params import require
+from pipeline.drawing.face_prior import Eyes
 from pipeline.stages.crop.exposures import ExposureParams
 
 Point = tuple[float, float]
@@ -64,7 +65,8 @@ class CropParams:
     size: Annotated[int, Range(least=32, most=2048, multiple_of=4)]  # side of the crop, px
     eye_y: Annotated[float, Range(least=0.1, most=0.9)]  # where the eyes go, share of the size from the top
     eye_distance: Annotated[float, Range(least=0.05, most=0.9)]  # between the pupils, share of the size
-    border: Literal["reflect", "background", "inside"]  # inside: moved and tightened to lie within the photo
+    framings: dict[PathPart, Eyes]  # first folder below photos -> its own eye_y and eye_distance: photos cut tighter
+    border: Literal["reflect", "background"]
     min_face_px: Annotated[int, Range(least=1, most=4096)]  # nearer pupils in the source: the face is too small
     max_rejected: Share  # share of the sources that may be rejected before the stage fails
     exposures: ExposureParams

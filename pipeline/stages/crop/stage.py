@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pipeline.core.files import new_folder
 from pipeline.core.finder import Source, find_pictures
 from pipeline.core.image_io import ImageError, import_photo, write_gray, write_photo
 from pipeline.core.layout import Layout, write_about
-from pipeline.core.manifest import Face, Rejected, write_faces, write_rejected
+from pipeline.core.manifest import TRAIN, Face, Rejected, write_faces, write_rejected
 from pipeline.core.parallel import map_images
 from pipeline.core.polarity import Photo, Sketch
 from pipeline.core.printable import printable
@@ -59,12 +59,27 @@ def run(params: CropParams, data: Path, jobs: int) -> None:
         console.print(f"crop: {len(faces)} faces, {len(rejected)} rejected{_reasons(rejected)}")
         _check_count(faces, rejected, params, layout)
         faces = assign_splits(faces, params.splits, Path(params.photos))
+        faces = without_framed_held_out(faces, out)
         if lack := shortage(faces, params.splits):
             console.print(f"crop: {lack}")
         warn_of_near_duplicates(faces, out, jobs)
         write_faces(out, faces + exposed(faces, params.exposures, out, jobs), rejected)
         write_about(out, asdict(params))
     (layout.root / REJECTED).unlink(missing_ok=True)
+
+
+def without_framed_held_out(faces: Sequence[Face], folder: Path) -> list[Face]:
+    """The faces without those that are held out and framed another way, whose pictures are removed.
+
+    What is measured at fixed places of a crop needs one framing; what trains does not.
+    """
+    kept = [face for face in faces if face.split == TRAIN or face.eyes is None]
+    for face in set(faces) - set(kept):
+        for pictures in ("photos", "sketches"):
+            (folder / pictures / f"{face.id}.png").unlink(missing_ok=True)
+    if len(kept) < len(faces):
+        console.print(f"crop: left out, held out but framed another way (crop.framings): {len(faces) - len(kept)}")
+    return kept
 
 
 def _check_count(faces: Sequence[Face], rejected: Sequence[Rejected], params: CropParams, layout: Layout) -> None:
@@ -79,6 +94,11 @@ def _check_count(faces: Sequence[Face], rejected: Sequence[Rejected], params: Cr
         f"crop: {len(unusable)} of {count} photos rejected, at most {params.max_rejected:.0%} allowed "
         f"(crop.max_rejected): {first}; all: {layout.root / REJECTED}"
     )
+
+
+def first_folder(source: str) -> str:
+    """Of a path relative to the photos; "" for a photo in none."""
+    return source.partition("/")[0] if "/" in source else ""
 
 
 def _reasons(rejected: Sequence[Rejected]) -> str:
@@ -124,7 +144,9 @@ def _one(params: CropParams, out: Path, source: Source) -> Face | Rejected:
         write_gray(out / "sketches" / f"{face_id}.png", sketch)
     digest = hashlib.sha256(source.path.read_bytes()).hexdigest()
     a, b, c, d, e, f = (float(v) for v in matrix.ravel())
-    return Face(face_id, name, digest, "", "", alignment, (a, b, c, d, e, f))
+    eyes = params.framings.get(first_folder(source.name))
+    placed = (eyes.eye_y, eyes.eye_distance) if eyes else None
+    return Face(face_id, name, digest, "", "", alignment, (a, b, c, d, e, f), eyes=placed)
 
 
 def _killed(source: Source) -> Face | Rejected:
@@ -133,7 +155,8 @@ def _killed(source: Source) -> Face | Rejected:
 
 def _cropped(params: CropParams, source: Source) -> Cropped:
     """Raises ImageError and Unusable."""
-    photo = import_photo(source.path)
+    photo, eyes = import_photo(source.path), params.framings.get(first_folder(source.name))
+    params = replace(params, **asdict(eyes)) if eyes else params
     matrix, alignment = align(source.path, photo, params)
     sketch = None
     if params.sketches:
