@@ -15,14 +15,15 @@ from pipeline.weights.loaders import lpips
 Distance = Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float32]]
 """Photos (N, S, S, 3) x 2 -> (N,)."""
 
-AT_ONCE = 16
+AT_ONCE = 4  # ours: with channels last half the time of 16 on a CPU core
 
 
 class Lpips:
     """LPIPS on a trunk. Raises WeightsError where the trunk's or the linear layers' file is missing."""
 
     def __init__(self, trunk: str, device: torch.device) -> None:
-        self.net, self.device = lpips(trunk).to(device), device
+        net = lpips(trunk).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net, self.device = net, device
 
     @torch.inference_mode()
     def __call__(self, photos: NDArray[np.uint8], made: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -31,7 +32,8 @@ class Lpips:
         return np.concatenate(found).astype(np.float32)
 
     def _sent(self, photos: NDArray[np.uint8]) -> torch.Tensor:
-        return unit_tensor(torch.from_numpy(np.array(photos)).to(self.device).permute(0, 3, 1, 2))
+        images = torch.from_numpy(np.array(photos)).to(self.device).permute(0, 3, 1, 2)
+        return unit_tensor(images).contiguous(memory_format=torch.channels_last)
 
 
 PAIRS: dict[str, Callable[[torch.device], Distance]] = {
