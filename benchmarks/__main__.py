@@ -23,7 +23,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.params import load
 from pipeline.core.polarity import Photo, Sketch, luminance
 from pipeline.core.workspace import SHIPPED
-from pipeline.drawing import face_prior
+from pipeline.drawing import equalization, face_prior
 from pipeline.drawing.rasterize import render
 from pipeline.stages import canny, equalize, hed, pack, simplify
 from pipeline.stages import style as style_stage
@@ -90,8 +90,8 @@ def image_rows(photos: list[Photo], folder: Path) -> Iterator[Row]:
     for method in ("soft", "own"):
         by = replace(hed_params, method=method)
         yield f"hed ({method})", "ms", milliseconds(given(hed.holistic, by), photos)
-    even = section(equalize.EqualizeParams, "equalize")
-    yield "equalize", "ms", milliseconds(given(equalize.equalize, even), photos)
+    even = section(equalization.EqualizeParams, "equalize")
+    yield "equalize", "ms", milliseconds(given(equalization.equalize, even), photos)
     drawn: dict[str, list[Sketch]] = {}
     for name, style, params in drawers():
         draw = given(style.draw, params)
@@ -125,7 +125,7 @@ def chain(source: Path, data: Path, jobs: int) -> float:
     params = replace(section(settings.CropParams, "crop"), photos=str(source), size=SIZE, max_rejected=1.0)
     eyes, start = face_prior.eyes_of_crops(), time.perf_counter()
     stage.run(params, data, jobs)
-    equalize.run(section(equalize.EqualizeParams, "equalize"), data, jobs)
+    equalize.run(section(equalization.EqualizeParams, "equalize"), data, jobs)
     canny.run(section(canny.CannyParams, "edges.canny"), eyes, data, jobs)
     hed.run(section(hed.HedParams, "edges.hed"), eyes, data, jobs)
     for name, chosen in STYLES.items():

@@ -25,7 +25,15 @@ weights_app = typer.Typer(no_args_is_help=True, help="Weight files from elsewher
 app.add_typer(weights_app, name="weights")
 
 Data = Annotated[Path, typer.Option(help="The data folder all stages share.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Processes to work in; the result does not depend on it.")]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        envvar="CALI_SKETCH_JOBS",
+        help="Processes to work in; the result does not depend on it.",
+        show_default="all",
+    ),
+]
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Precision = Annotated[str, typer.Option(help="Lightning's name: 32-true, bf16-mixed, …; auto: bf16 where fast.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the networks first: minutes once, then faster.")]
@@ -66,9 +74,10 @@ def equalize(pictures: Own = None, out: OutOfOwn = None, data: Data = DATA, jobs
 
         raise typer.Exit(layers.equalized(pictures, out, jobs))
     from pipeline.core import params
+    from pipeline.drawing.equalization import EqualizeParams
     from pipeline.stages import equalize
 
-    equalize.run(params.load(equalize.EqualizeParams, "equalize"), data, jobs)
+    equalize.run(params.load(EqualizeParams, "equalize"), data, jobs)
 
 
 @edges_app.command("canny")

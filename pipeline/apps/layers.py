@@ -13,12 +13,12 @@ from pipeline.core.image_io import import_picture, write_gray, write_photo
 from pipeline.core.outcome import Task
 from pipeline.core.polarity import Gray, Photo, luminance
 from pipeline.drawing.deformation import deform
+from pipeline.drawing.equalization import EqualizeParams, equalize
 from pipeline.drawing.face_prior import Eyes, eyes_of_crops
 from pipeline.drawing.ink import ink_from_paper
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.svg import to_svg
 from pipeline.stages.canny import CannyParams, canny
-from pipeline.stages.equalize import EqualizeParams, equalize
 from pipeline.stages.hed import HedParams, holistic
 from pipeline.stages.simplify import SimplifyParams, generator
 from pipeline.stages.simplify import simplify as strokes_of_sketch

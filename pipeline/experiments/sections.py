@@ -14,8 +14,9 @@ Broken = Iterator[str]
 
 def sections() -> dict[str, Any]:
     """Sections of params.yaml ("styles.xdog") with their dataclasses, lists of names ("styles.names") with a type."""
+    from pipeline.drawing.equalization import EqualizeParams
     from pipeline.evaluation import evaluate, report, sketch_statistics
-    from pipeline.stages import canny, equalize, hed, pack, simplify
+    from pipeline.stages import canny, hed, pack, simplify
     from pipeline.stages.crop.settings import CropParams
     from pipeline.stages.demo.stage import DemoParams
     from pipeline.styles import STYLES
@@ -25,7 +26,7 @@ def sections() -> dict[str, Any]:
     stages = {
         "demo": DemoParams,
         "crop": CropParams,
-        "equalize": equalize.EqualizeParams,
+        "equalize": EqualizeParams,
         "edges.names": names_of(lambda: edges),
         "styles.names": names_of(lambda: STYLES),
         "baselines.names": names_of(lambda: BASELINES, least=0),

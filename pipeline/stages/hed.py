@@ -13,10 +13,10 @@ from pipeline.core.image_io import read_photo, write_gray
 from pipeline.core.layout import Layout
 from pipeline.core.map_faces import map_faces
 from pipeline.core.polarity import Edges, Photo
+from pipeline.drawing.equalization import EqualizeParams, equalize
 from pipeline.drawing.face_prior import Eyes, face_prior, placed_eyes
 from pipeline.drawing.scale import on_canvas
 from pipeline.drawing.soft_edges import soft_edges
-from pipeline.stages.equalize import EqualizeParams, equalize
 from pipeline.weights import loaders
 
 LARGEST_PX = 512  # ours: the own net judges a larger face at this size

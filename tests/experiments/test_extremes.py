@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.core.params import ParamsError, build, read_yaml
 from pipeline.core.polarity import Edges, Photo, luminance
 from pipeline.core.workspace import SHIPPED
+from pipeline.drawing.equalization import equalize
 from pipeline.drawing.face_prior import Eyes
 from pipeline.drawing.rough import RoughParams, rough_drawing
 from pipeline.experiments.sections import sections
@@ -18,7 +19,6 @@ from pipeline.helpers.values import values_path
 from pipeline.stages.canny import canny
 from pipeline.stages.crop.align import crop_matrix, crop_photo
 from pipeline.stages.demo.renderer import render_face
-from pipeline.stages.equalize import equalize
 from pipeline.stages.hed import holistic_local
 from pipeline.stages.pack import product
 from pipeline.stages.simplify import redraw, simplify

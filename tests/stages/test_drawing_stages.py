@@ -12,6 +12,7 @@ from pipeline.core.params import load
 from pipeline.core.polarity import Photo, Sketch, luminance
 from pipeline.core.workspace import SHIPPED
 from pipeline.drawing.deformation import deform, displacement_field
+from pipeline.drawing.equalization import EqualizeParams, equalize
 from pipeline.drawing.face_prior import Eyes, face_prior
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.soft_edges import soft_edges
@@ -20,7 +21,6 @@ from pipeline.drawing.svg import to_svg
 from pipeline.drawing.trace import trace
 from pipeline.stages import hed
 from pipeline.stages.canny import CannyParams, canny
-from pipeline.stages.equalize import EqualizeParams, equalize
 from pipeline.stages.simplify import SimplifyParams, generator, simplify
 from pipeline.styles import STYLES
 from pipeline.styles.photosketch import PhotosketchParams, photosketch

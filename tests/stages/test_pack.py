@@ -17,6 +17,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.manifest import Face, read_faces, write_faces
 from pipeline.core.params import ParamsError
 from pipeline.drawing.face_prior import Eyes, face_prior
+from pipeline.drawing.equalization import EqualizeParams
 from pipeline.stages import equalize
 from pipeline.stages.pack import PackParams, packed_styles, product, run
 
@@ -142,7 +143,7 @@ def test_the_local_product_lifts_faint_contours_in_the_face_alone() -> None:
 def peak_bytes(root: Path) -> int:
     """Of an image stage and of pack, arrays included, files mapped into memory not."""
     tracemalloc.start()
-    equalize.run(equalize.EqualizeParams("global", 2.0, 4), root, 1)
+    equalize.run(EqualizeParams("global", 2.0, 4), root, 1)
     run(PARAMS, STYLES, EYES, root, 1)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
