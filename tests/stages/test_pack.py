@@ -16,8 +16,8 @@ from pipeline.core.image_io import write_gray, write_photo
 from pipeline.core.layout import Layout
 from pipeline.core.manifest import Face, read_faces, write_faces
 from pipeline.core.params import ParamsError
-from pipeline.drawing.face_prior import Eyes, face_prior
 from pipeline.drawing.equalization import EqualizeParams
+from pipeline.drawing.face_prior import Eyes, face_prior
 from pipeline.stages import equalize
 from pipeline.stages.pack import PackParams, packed_styles, product, run
 
