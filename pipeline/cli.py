@@ -405,6 +405,17 @@ def record(
 
 
 @app.command()
+def trade_off(
+    out: Annotated[Path | None, typer.Argument(help="An .svg file; none: only the table.")] = None,
+    split: Annotated[str, typer.Option(help="Measured on.")] = "val",
+) -> None:
+    """Likeness against realism, a point for each system of each recorded run."""
+    from pipeline.experiments import recorded, trade_off
+
+    trade_off.run(recorded.FOLDER, split, out)
+
+
+@app.command()
 def params() -> None:
     """Check params.yaml and print the effective values."""
     from pipeline.experiments import profile
