@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ class Split:
     layers: dict[str, NDArray[np.uint8]]
     digest: str  # of all layers
     made_with: Mapping[str, Any] = field(default_factory=dict)  # layer -> params of the stage that made it
+    eyes: Mapping[str, Sequence[float]] = field(default_factory=dict)  # eye_y, eye_distance of faces framed otherwise
 
     @property
     def size(self) -> int:
@@ -51,4 +52,4 @@ def read_split(layout: Layout, split: str) -> Split:
     index = json.loads((folder / "index.json").read_text())
     layers = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in index["layers"]}
     digest = hashlib.sha256(json.dumps(index["layers"], sort_keys=True).encode()).hexdigest()
-    return Split(index["ids"], layers, digest, index.get("made_with", {}))
+    return Split(index["ids"], layers, digest, index.get("made_with", {}), index.get("eyes", {}))

@@ -1,6 +1,7 @@
 """Stage pack: every layer of every face in one memory-mapped array per split, checked for completeness.
 
-data/packed/SPLIT/index.json   ids, sources' sha256, the sha256 of each layer and the params it was made with
+data/packed/SPLIT/index.json   ids, sources' sha256, the sha256 of each layer and the params it was made with; where the
+                               eyes are of faces that crop.framings placed (eye_y, eye_distance)
 data/packed/SPLIT/LAYER.npy    uint8, as on disk: photos RGB, sketches 255 = paper, edges 255 = edge
 
 The layer `product` is Canny ⊙ HED, with HED lifted in the face where asked: what the ISN is trained on and the SCN
@@ -135,6 +136,7 @@ def run(params: PackParams, styles: tuple[str, ...], eyes: Eyes, data: Path, job
             own = {t[2].name: d for t, d in zip(tasks, digests, strict=True) if t[0].name == name}
             own["product"] = digest
             index = {"ids": [f.id for f in part], "sources": {f.id: f.sha256 for f in part}, "layers": own}
+            index["eyes"] = {f.id: list(f.eyes) for f in part if f.eyes}
             index["made_with"] = {layer.name: made_with(layer.made) for layer in layers}
             write_bytes(folder / name / "index.json", json.dumps(index, indent=1).encode())
 

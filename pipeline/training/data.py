@@ -18,10 +18,11 @@ from pipeline.core.allowed import Range, Share
 from pipeline.core.dataset import Split
 from pipeline.core.errors import UserError
 from pipeline.core.polarity import turned_tensor, unit_tensor
-from pipeline.training.human_hand import Hand, HandParams, eyes_of, named, random_numbers
+from pipeline.training.human_hand import HandParams, Hands, named, random_numbers
 from pipeline.training.sample_order import nth_sample
 
 Batch = dict[str, Tensor]
+Draw = tuple[int, int, int, int, int]  # face, style, shift down and right, flip
 RESIDENT_SHARE = 0.4  # ours: of the device's free memory that the data may take
 
 
@@ -74,7 +75,7 @@ class Batches:
         self.layers = {name: layer.to(at) for name, layer in read.items()}
         self.at = at
         works = hand is not None and sketches and hand.works()
-        self.hand = Hand(hand, eyes_of(split.made_with), self.size, at) if hand and works else None
+        self.hand = Hands(hand, split, at) if hand and works else None
 
     def __call__(self, step: int) -> Batch:
         rng = np.random.default_rng([self.seed, step])
@@ -87,7 +88,7 @@ class Batches:
         batch, told = {name: _cut(self.layers[name], face, rows, columns) for name in self.asked}, {"noise": noise}
         if self.hand:
             numbers = torch.from_numpy(random_numbers(self.seed, step, self.batch)[mine].copy())
-            batch["sketch"], level = self._by_hand(self.hand, numbers, style, face, rows, columns)
+            batch["sketch"], level = self._by_hand(self.hand, numbers, draws, rows, columns)
             told |= {"level": level} if self.hand.params.level else {}
         elif self.sketches:
             batch["sketch"] = turned_tensor(self._sketch(style, face, rows, columns))
@@ -95,7 +96,7 @@ class Batches:
             batch = _warped(batch, sent(warps, self.at))
         return {name: sent(value, self.device) for name, value in (batch | told).items()}
 
-    def _draw(self, rng: np.random.Generator, count: int) -> tuple[int, int, int, int, int]:
+    def _draw(self, rng: np.random.Generator, count: int) -> Draw:
         """Face, style, shift down and right, flip."""
         style = int(rng.integers(len(self.sketches))) if self.sketches else 0
         reach = self._reach()
@@ -121,16 +122,18 @@ class Batches:
         return _reflected(along + dy[:, None], self.size), _reflected(across + dx[:, None], self.size)
 
     def _by_hand(
-        self, hand: Hand, numbers: Tensor, styles: list[int], face: Tensor, rows: Tensor, columns: Tensor
+        self, hand: Hands, numbers: Tensor, draws: list[Draw], rows: Tensor, columns: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Strokes (N, 1, S, S) and levels (N, 1): drawn in the crop as it is packed, then displaced and flipped."""
+        faces, styles = [draw[0] for draw in draws], [draw[1] for draw in draws]
         if hand.params.level:
             level, kind = hand.levels(named(numbers))[:, 0].tolist(), named(numbers)["kind"][:, 0].tolist()
             styles = [self._of_kind(*of) for of in zip(styles, level, kind, strict=True)]
-        draws, still = named(sent(numbers, self.at)), torch.arange(self.size, device=self.at).expand(len(face), -1)
-        made = hand(turned_tensor(self._sketch(styles, face, still, still)), draws)
+        by, face = named(sent(numbers, self.at)), sent(torch.tensor(faces), self.at)
+        still = torch.arange(self.size, device=self.at).expand(len(face), -1)
+        made = hand(turned_tensor(self._sketch(styles, face, still, still)), by, faces)
         sample = torch.arange(len(face), device=self.at)[:, None, None]
-        return made[sample, 0, rows[:, :, None], columns[:, None, :]][:, None], hand.levels(draws)
+        return made[sample, 0, rows[:, :, None], columns[:, None, :]][:, None], hand.levels(by)
 
     def _of_kind(self, style: int, level: float, chance: float) -> int:
         """The style deformed in a share `level` of samples, else as traced, where it is learned from in both kinds."""

@@ -5,7 +5,7 @@ each has its own number in section `hand` and its own random numbers, so that sw
 With a level (the refinement of DeepPS, Yang et al. 2020) all are in proportion to it, and the net is told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
@@ -76,7 +76,7 @@ class HandParams:
 
 
 def eyes_of(made_with: Mapping[str, Any]) -> Eyes:
-    """Where the eyes of packed faces are, by what crop wrote. Raises UserError where it wrote nothing."""
+    """Where crop put the eyes of packed faces, by what it wrote. Raises UserError where it wrote nothing."""
     try:
         crop = made_with["photo"]
         return Eyes(crop["eye_y"], crop["eye_distance"])
@@ -231,6 +231,27 @@ class Hand:
         hatched: Tensor = (1.1 * max(self.scale, 0.7) - off_px).clamp(0, 1) * room * (0.35 + 0.55 * ink)
         hatched = hatched * (there < chance[..., None, None])
         return hatched
+
+
+class Hands:
+    """The same of faces of several framings, as crop.framings has them: a `Hand` for each."""
+
+    def __init__(self, params: HandParams, split: Split, device: torch.device) -> None:
+        """Raises UserError where the data does not tell where the eyes are."""
+        usual, self.params = eyes_of(split.made_with), params
+        self.eyes = [Eyes(*split.eyes[face]) if face in split.eyes else usual for face in split.ids]
+        self.hands = {eyes: Hand(params, eyes, split.size, device) for eyes in {*self.eyes, usual}}
+        self.levels = self.hands[usual].levels
+
+    def __call__(self, strokes: Tensor, draws: Draws, faces: Sequence[int]) -> Tensor:
+        """`faces`: which face of the split each of the N is."""
+        made = torch.empty_like(strokes)
+        for eyes, hand in self.hands.items():
+            of = [i for i, face in enumerate(faces) if self.eyes[face] == eyes]
+            if of:
+                index = torch.tensor(of, device=strokes.device)
+                made[index] = hand(strokes[index], {name: numbers[index] for name, numbers in draws.items()})
+        return made
 
 
 def _smooth(numbers: Tensor, side: int) -> Tensor:

@@ -19,7 +19,7 @@ from pipeline.drawing.face_prior import Eyes
 from pipeline.training import isn, joint, scn
 from pipeline.training.completion import completed
 from pipeline.training.data import AugmentParams, Batches, HandParams
-from pipeline.training.human_hand import DRAWS, Hand, eyes_of, named, random_numbers, watched
+from pipeline.training.human_hand import DRAWS, Hand, Hands, eyes_of, named, random_numbers, watched
 from pipeline.training.nets import ModulatedParams
 from pipeline.training.trainers import TRAINERS, validation
 from tests.training.test_training import CPU, ISN, JOINT, LAYERS, NO_HAND, SCN, STILL, weights, write_data
@@ -211,6 +211,17 @@ def test_data_that_tells_no_eyes_is_refused_with_a_remedy(split: Split) -> None:
     with pytest.raises(UserError, match="repro pack"):
         Batches(replace(split, made_with={}), LAYERS, ("sketch/xdog",), 2, STILL, 0, hand=ALWAYS)
     assert eyes_of(MADE) == PLACE
+
+
+def test_each_face_is_drawn_on_by_where_its_own_eyes_are(split: Split) -> None:
+    tight = Eyes(0.42, 0.34)
+    framed = replace(split, eyes={split.ids[1]: (tight.eye_y, tight.eye_distance)})
+    hands, draws = Hands(only("left_out"), framed, CPU_DEVICE), numbers(count=3)
+    strokes = grid()[:3, :, : split.size, : split.size]
+    made = hands(strokes, draws, [2, 1, 0])
+    for i, eyes in enumerate((PLACE, tight, PLACE)):
+        alone = Hand(only("left_out"), eyes, split.size, CPU_DEVICE)(strokes, draws)[i]
+        assert torch.equal(made[i], alone)
 
 
 def test_val_is_watched_complete_and_with_parts_erased(split: Split) -> None:
