@@ -64,7 +64,7 @@ def merge(target: MutableMapping[str, Any], overlay: MutableMapping[str, Any], w
             target[key] = value
 
 
-FREE = {"crop.splits.folders", "crop.splits.lists"}
+FREE = {"crop.splits.folders", "crop.splits.lists", "crop.framings", "evaluate.systems"}
 
 
 def _alike(own: MutableMapping[str, Any], other: MutableMapping[str, Any], place: str) -> bool:
