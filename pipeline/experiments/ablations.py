@@ -181,6 +181,7 @@ def ablations(styles: Sequence[str]) -> Family:
             **{f"{name}-alone": drawn("styles", [name]) for name in styles},
             "with-people": drawn("drawn", ["deformed", "people"]),
             "plain-lines": of_profile("plain-lines"),
+            "plain-edges": of_profile("plain-edges"),
             **{f"hand-{name.removesuffix('_px')}": drawn(f"hand.{name}", strength) for name, strength in HAND.items()},
             "hand": hand(),
             "hand-and-dice": hand() | {"train_scn.loss.weights.dice": 10.0},
@@ -193,7 +194,7 @@ def ablations(styles: Sequence[str]) -> Family:
             "tv-as-printed": {"train_isn.loss.tv": "paper"},
             "hard-product": {"pack.product_spread_px": 0},
         },
-        quality("simplified", "psnr", "ssim")
+        quality("simplified", "psnr", "ssim", "completion", "completion_precision")
         + quality("deformed", "psnr", "ssim", "precision_near", "recall_near", "identity_rank1"),
     )
 

@@ -94,7 +94,8 @@ def test_each_style_that_params_name_has_a_row_and_no_other(tmp_path: Path, monk
     text = (ROOT / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text.replace("names: [xdog, fdog, photocopy, photosketch]", "names: [mine]"))
     (tmp_path / "profiles").mkdir()
-    (tmp_path / "profiles" / "plain-lines.yaml").write_text("{}")
+    for name in ("plain-lines", "plain-edges"):
+        (tmp_path / "profiles" / f"{name}.yaml").write_text("{}")
     assert [row for row in families()["ablations"].rows if row.endswith("-alone")] == ["mine-alone"]
 
 

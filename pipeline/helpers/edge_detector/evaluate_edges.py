@@ -22,6 +22,7 @@ from pipeline.core.tables import print_table
 from pipeline.drawing.face_prior import Eyes
 from pipeline.helpers.edge_detector.face_coverage import (
     FEATURES,
+    POOR,
     SCHEMES,
     Coverage,
     Points,
@@ -160,15 +161,20 @@ def _measure(packing: PackParams, eyes: Eyes, pointed: Pointed, layout: Layout, 
 
 
 def _show(rows: dict[str, dict[str, Any]], count: int, splits: Sequence[str]) -> None:
-    columns = ["edges", "points", *FEATURES, "darkest … lightest", "faces\nbelow .6", "ink\noutside", "ink\non skin"]
+    columns = ["edges", "points", *FEATURES, "by lightness,\ndarkest first", "poor\nfaces", "ink\nout", "ink on\nskin"]
     cells = [
         [
             name,
-            *(f"{row[key]:.3f}" for key in ("points", *FEATURES)),
-            " ".join(f"{share:.2f}" for share in row["by_lightness"]),
-            f"{round(row['poor_faces'] * count)}",
-            *(f"{row[key]:.3f}" for key in ("ink_outside", "ink_on_skin")),
+            *(_short(row[key]) for key in ("points", *FEATURES)),
+            " ".join(_short(share, 2) for share in row["by_lightness"]),
+            str(round(row["poor_faces"] * count)),
+            *(_short(row[key]) for key in ("ink_outside", "ink_on_skin")),
         ]
         for name, row in rows.items()
     ]
     print_table(columns, cells, f"Face points with an edge, {count} faces ({', '.join(splits) or 'all splits'})")
+    print(f"poor faces: fewer than {POOR:g} of their points; ink out: outside the face's outline, share of the pixels")
+
+
+def _short(share: float, digits: int = 3) -> str:
+    return f"{share:.{digits}f}".removeprefix("0")
