@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from pipeline.core.dataset import ARTIST, Split
 from pipeline.core.polarity import sketch_of, strokes_of, to_uint8, unit
 from pipeline.evaluation.feature_sets import BATCH
-from pipeline.evaluation.metrics.places import EYES
+from pipeline.evaluation.metrics.places import eyes_of
 from pipeline.evaluation.summaries import Scores
 from pipeline.evaluation.systems import Drawings, LikeSystem
 from pipeline.training.completion import counts
-from pipeline.training.human_hand import Hand, HandParams, eyes_of, named, random_numbers
+from pipeline.training.human_hand import Hand, HandParams, named, random_numbers
 
 SEED = 15  # ours: of the patches
 NO_HAND = HandParams(0, 0, 0, 0, 0, 0, 0, 0)  # nothing is done to a drawing but what is asked for
@@ -59,10 +59,9 @@ def by_turns(styles: Mapping[str, Drawings], start: int, count: int) -> NDArray[
 
 def patches(split: Split, start: int, count: int) -> NDArray[np.float32]:
     """What is erased of the faces from `start` on: (count, S, S) in [0, 1], 1 = gone."""
-    eyes = eyes_of(split.made_with) if "photo" in split.made_with else EYES
     numbers = torch.from_numpy(random_numbers(SEED, start, count))
     always = torch.ones(count, 1)
-    gone = Hand(NO_HAND, eyes, split.size, torch.device("cpu")).erased(named(numbers), always)
+    gone = Hand(NO_HAND, eyes_of(split), split.size, torch.device("cpu")).erased(named(numbers), always)
     return np.asarray(gone[:, 0].numpy(), np.float32)
 
 

@@ -27,6 +27,7 @@ from pipeline.evaluation import results
 from pipeline.evaluation.completion import completion
 from pipeline.evaluation.face_scores import Face, Scorer, scorer
 from pipeline.evaluation.feature_sets import BATCH, FeatureNets, feature_nets
+from pipeline.evaluation.metrics.places import eyes_of
 from pipeline.evaluation.pair_nets import PairNets, pair_nets
 from pipeline.evaluation.summaries import Columns, Scores, mean_of, rounded
 from pipeline.evaluation.systems import SYSTEMS, Drawings, LikeSystem, drawings, row
@@ -176,7 +177,9 @@ def passing(
         sketches, photos, canny = drawn[faces], *(np.asarray(split.layers[name][faces]) for name in ("photo", "canny"))
         made, strokes = system(sketches, photos)
         refined = [None] * len(made) if strokes is None else list(strokes)
-        alone = meters.score([Face(*of) for of in zip(photos, canny, made, refined, sketches, strict=True)])
+        alone = meters.score(
+            [Face(*of, eyes_of(split)) for of in zip(photos, canny, made, refined, sketches, strict=True)]
+        )
         beside = meters.pairs.scores(photos, made)
         yield faces, [a | b for a, b in zip(alone, beside, strict=True)], made
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.polarity import Photo
+from pipeline.drawing.face_prior import Eyes
 from pipeline.evaluation.metrics import image
 from pipeline.evaluation.metrics.edges import edge_scores
 from pipeline.evaluation.metrics.faithfulness import faithfulness
@@ -24,6 +25,7 @@ class Face(NamedTuple):
     made: Photo  # the generated photo (S, S, 3)
     refined: NDArray[np.float32] | None  # calibrated strokes (S, S), 1 = ink, where there are any
     drawing: NDArray[np.uint8]  # what the system read (S, S), 255 = paper
+    eyes: Eyes  # where the crops have them
 
 
 Scorer = Callable[[Sequence[Face]], list[dict[str, float]]]
@@ -36,7 +38,7 @@ def image_scores(face: Face, threshold: float, tolerance_px: float) -> dict[str,
     """
     measures = (image.psnr, image.ssim, image.psnr_gray, image.ssim_51, image.sharpness)
     scores = {measure.__name__: measure(face.photo, face.made) for measure in measures}
-    scores |= skin_scores(face.photo, face.made) | faithfulness(face.drawing, face.made, tolerance_px)
+    scores |= skin_scores(face.photo, face.made, face.eyes) | faithfulness(face.drawing, face.made, tolerance_px)
     if face.refined is None:
         return scores
     edges, truth = face.refined > threshold, face.canny > 127

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
+from pipeline.drawing.face_prior import Eyes
 from pipeline.evaluation.metrics import edges, faithfulness, features, identity, image, places, skin
 from pipeline.evaluation.summaries import Columns, fifths, mean_of
 
+EYES = places.USUAL
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(20, 230, (40, 50, 3), dtype=np.uint8)
 
@@ -113,7 +115,7 @@ def test_faces_are_cut_from_hair_before_they_are_compared(monkeypatch: pytest.Mo
     monkeypatch.setattr(identity, "weight_file", lambda name: None)
     monkeypatch.setattr(identity, "identity_vector", lambda crop: crop.astype(np.float32).reshape(-1))
     photos = RNG.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
-    other = np.where(places.face_mask(64)[..., None], photos, 255 - photos)
+    other = np.where(places.face_mask(64, EYES)[..., None], photos, 255 - photos)
     whole, face = identity.Identity(None), identity.IdentityFace(None)
     assert (whole(photos) != whole(other)).any()
     np.testing.assert_array_equal(face(photos), face(other))
@@ -138,20 +140,30 @@ def test_sharpness_is_the_generated_energy_by_the_true() -> None:
 def test_skin_is_of_cheeks_and_forehead() -> None:
     """Known L*a*b*: middle gray (119) is L* 50.03; the rest of the face may be of any colour."""
     crop = np.full((256, 256, 3), 119, np.uint8)
-    np.testing.assert_allclose(skin.skin_colour(crop), [50.03, 0, 0], atol=0.02)
+    np.testing.assert_allclose(skin.skin_colour(crop, EYES), [50.03, 0, 0], atol=0.02)
     eyes, mouth = (slice(118, 128), slice(70, 190)), (slice(195, 215), slice(100, 156))
     other = crop.copy()
     other[eyes], other[mouth], other[:60], other[:, :50] = (0, 0, 255), (255, 0, 0), 0, 0
-    np.testing.assert_allclose(skin.skin_colour(other), skin.skin_colour(crop), atol=1e-9)
+    np.testing.assert_allclose(skin.skin_colour(other, EYES), skin.skin_colour(crop, EYES), atol=1e-9)
     red = np.broadcast_to(np.array([255, 0, 0], np.uint8), crop.shape)  # L* 53.24, a* 80.09, b* 67.20
-    found = skin.skin_scores(crop, red)
+    found = skin.skin_scores(crop, red, EYES)
     assert found["skin_de"] == pytest.approx(np.hypot(np.hypot(53.24 - 50.03, 80.09), 67.20), abs=0.05)
     assert found["skin_light"] == pytest.approx(50.03, abs=0.02)
     assert found["skin_lighter"] == pytest.approx(53.24 - 50.03, abs=0.02)
-    for x, y in places.SKIN:
-        spotted = crop.copy()
+    for u, v in places.SKIN:
+        x, y, spotted = 0.5 + 0.27 * u, 0.48 + 0.27 * v, crop.copy()
         spotted[round(y * 256) - 3 : round(y * 256) + 3, round(x * 256) - 3 : round(x * 256) + 3] = 255
-        assert skin.skin_scores(crop, spotted)["skin_lighter"] > 1
+        assert skin.skin_scores(crop, spotted, EYES)["skin_lighter"] > 1
+
+
+def test_places_go_with_the_eyes() -> None:
+    """Eyes higher by 8 px and half as far apart: what lay at (u, v) lies there, half as large."""
+    usual, other = places.skin_mask(200, Eyes(0.5, 0.3)), places.skin_mask(200, Eyes(0.46, 0.15))
+    assert other.sum() == pytest.approx(usual.sum() / 4, rel=0.1)
+    middle = [np.argwhere(mask).mean(0) for mask in (usual, other)]
+    v = np.mean([v for _, v in places.SKIN])
+    np.testing.assert_allclose(middle[0], [100 + 60 * v - 0.5, 99.5], atol=0.5)
+    np.testing.assert_allclose(middle[1], [92 + 30 * v - 0.5, 99.5], atol=0.5)
 
 
 def test_a_photo_is_faithful_to_the_strokes_it_has_edges_for() -> None:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.evaluation.metrics.features import Features, frechet_scores
-from pipeline.evaluation.metrics.places import face_mask
+from pipeline.evaluation.metrics.places import USUAL, face_mask
 from pipeline.weights.identity import identity_vector
 from pipeline.weights.registry import weight_file
 
@@ -33,7 +33,7 @@ class IdentityFace(Identity):
 
     def __call__(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Crops (N, S, S, 3) -> unit identity vectors (N, 128)."""
-        inside = face_mask(photos.shape[1])[None, :, :, None]
+        inside = face_mask(photos.shape[1], USUAL)[None, :, :, None]
         return super().__call__(np.where(inside, photos, GRAY))
 
 
