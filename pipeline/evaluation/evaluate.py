@@ -177,9 +177,8 @@ def passing(
         sketches, photos, canny = drawn[faces], *(np.asarray(split.layers[name][faces]) for name in ("photo", "canny"))
         made, strokes = system(sketches, photos)
         refined = [None] * len(made) if strokes is None else list(strokes)
-        alone = meters.score(
-            [Face(*of, eyes_of(split)) for of in zip(photos, canny, made, refined, sketches, strict=True)]
-        )
+        eyes = [eyes_of(split, face) for face in split.ids[faces]]
+        alone = meters.score([Face(*of) for of in zip(photos, canny, made, refined, sketches, eyes, strict=True)])
         beside = meters.pairs.scores(photos, made)
         yield faces, [a | b for a, b in zip(alone, beside, strict=True)], made
 

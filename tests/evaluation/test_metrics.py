@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
+from pipeline.core.dataset import Split
 from pipeline.drawing.face_prior import Eyes
 from pipeline.evaluation.metrics import edges, faithfulness, features, identity, image, places, skin
 from pipeline.evaluation.summaries import Columns, fifths, mean_of
@@ -162,8 +163,11 @@ def test_places_go_with_the_eyes() -> None:
     assert other.sum() == pytest.approx(usual.sum() / 4, rel=0.1)
     middle = [np.argwhere(mask).mean(0) for mask in (usual, other)]
     v = np.mean([v for _, v in places.SKIN])
-    np.testing.assert_allclose(middle[0], [100 + 60 * v - 0.5, 99.5], atol=0.5)
-    np.testing.assert_allclose(middle[1], [92 + 30 * v - 0.5, 99.5], atol=0.5)
+    np.testing.assert_allclose(middle[0], [100 + 60 * v - 0.5, 99.5], atol=1)
+    np.testing.assert_allclose(middle[1], [92 + 30 * v - 0.5, 99.5], atol=1)
+    split = Split(["a", "b"], {}, "", {"photo": {"eye_y": 0.4, "eye_distance": 0.2}}, {"b": (0.45, 0.15)})
+    assert (places.eyes_of(split, "a"), places.eyes_of(split, "b")) == (Eyes(0.4, 0.2), Eyes(0.45, 0.15))
+    assert places.eyes_of(Split(["a"], {}, ""), "a") == places.USUAL
 
 
 def test_a_photo_is_faithful_to_the_strokes_it_has_edges_for() -> None:
