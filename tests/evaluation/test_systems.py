@@ -16,7 +16,7 @@ from pipeline.core.params import ParamsError, build
 from pipeline.evaluation import evaluate, figures, report, systems
 from pipeline.evaluation.systems import SYSTEMS, drawings
 from pipeline.training.checkpoint import save_tensors
-from pipeline.training.nets import ResnetParams, make_generator
+from pipeline.training.nets import ResnetParams, StyledParams, make_generator
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hand_made import PARAMS, SIZE, write_data
@@ -88,7 +88,36 @@ def test_isn_true_sees_the_true_edges_and_isn_raw_the_sketch(data: Path, nets: d
 def test_rows_read_what_they_are_for() -> None:
     read = {name: row.reads for name, row in systems.OWN.items()}
     both = ("deformed", "simplified")
-    assert read == {"joint": both, "apart": both, "isn_true": ("product",), "isn_raw": ("deformed",)}
+    own = {"joint": both, "joint_like": both, "apart": both, "isn_true": ("product",), "isn_raw": ("deformed",)}
+    assert read == own
+    assert [name for name, row in systems.OWN.items() if row.likes] == ["joint_like"]
+
+
+def test_joint_has_the_neutral_style_and_joint_like_each_photos_own(data: Path) -> None:
+    options = NET | {"kind": "styled", "code": 4, "dropped": 0.5}
+    made = {"scn": make_generator(ResnetParams(**NET), (1, 1)), "isn": make_generator(StyledParams(**options), (1, 3))}
+    torch.manual_seed(0)
+    for name, value in made["isn"].named_parameters():
+        if "by_code" in name or "head.weight" in name:
+            nn.init.normal_(value, 0, 0.5)
+    header = {"size": SIZE, "params": {"scn": {"net": {"generator": NET}}, "isn": {"net": {"generator": options}}}}
+    both = {f"{name}/g/{key}": value for name, net in made.items() for key, value in net.state_dict().items()}
+    save_tensors(Layout(data).trained("joint") / "weights.safetensors", both, header)
+    split = read_split(Layout(data), "val")
+    sketches, photos = (np.array(split.layers[name]) for name in ("sketch/xdog", "photo"))
+    plain, told = (SYSTEMS[name].system(Layout(data), CPU, False) for name in ("joint", "joint_like"))
+    (neutral, strokes), (own, same), (others, _) = (
+        plain(sketches, photos),
+        told(sketches, photos),
+        told(sketches, photos[::-1]),
+    )
+    np.testing.assert_array_equal(strokes, same)
+    np.testing.assert_array_equal(neutral, plain(sketches, photos[::-1])[0])
+    assert (neutral != own).any((1, 2, 3)).all()
+    assert (own != others).any((1, 2, 3)).all()
+    np.testing.assert_array_equal(own[1:2], told(sketches[1:2], photos[1:2])[0])
+    with pytest.raises(TypeError):
+        SYSTEMS["joint_like"].open(Layout(data), CPU, False)(sketches)
 
 
 def test_kinds_of_drawings_are_the_packed_layers(data: Path) -> None:
@@ -129,7 +158,7 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(
         systems.BASELINES, "_modules", lambda: {n: f"made_baselines.{n}" for n in ("grayish", "broken")}
     )
-    assert list(SYSTEMS) == ["joint", "apart", "isn_true", "isn_raw", "grayish", "broken"]
+    assert list(SYSTEMS) == ["joint", "joint_like", "apart", "isn_true", "isn_raw", "grayish", "broken"]
     assert SYSTEMS["grayish"].needs == ("grayish",)
     evaluate.run(PARAMS, ("grayish",), (), data, "cpu", 1)
     heads, rows = figures.headline_table(Layout(data), "val")
@@ -146,7 +175,9 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
     made, strokes = SYSTEMS["grayish"].open(Layout(data), CPU, True)(sketches)
     assert strokes is None
     assert np.abs(made[..., 0] - sketches.astype(float)).max() <= 0.5
-    with pytest.raises(UserError, match="no system 'nope'; there are joint, apart, isn_true, isn_raw, grayish, broken"):
+    with pytest.raises(
+        UserError, match="no system 'nope'; there are joint, joint_like, apart, isn_true, isn_raw, grayish, broken"
+    ):
         systems.row("nope")
 
 
