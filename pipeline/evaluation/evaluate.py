@@ -152,7 +152,7 @@ def measure(label: str, system: LikeSystem, kinds: Sequence[str], split: Split, 
         table = Rows(file)
         for kind in kinds:
             styles = drawings(split, kind)
-            completed = completion(f"evaluate {label}: {kind}", system, split, styles) if kind == kinds[0] else {}
+            completed = completion(f"evaluate {label}: {kind}", system, split, styles)
             of = OfKind({}, meters.nets.rooms(kind, len(styles), len(split.ids)), completed)
             for place, (style, drawn) in enumerate(styles.items()):
                 columns = of.faces[style] = Columns()

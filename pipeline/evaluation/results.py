@@ -35,7 +35,7 @@ HEADLINE = {  # short name -> score
     "precision": "precision_near",
     "recall": "recall_near",
 }
-BESIDE = ("psnr", "ssim")  # of further kinds of drawing
+BESIDE = ("psnr", "ssim", "completion")  # of further kinds of drawing
 
 
 def headline(details: Details) -> dict[str, Any]:

@@ -195,7 +195,8 @@ def ablations(styles: Sequence[str]) -> Family:
             "hard-product": {"pack.product_spread_px": 0},
         },
         quality("simplified", "psnr", "ssim", "completion", "completion_precision")
-        + quality("deformed", "psnr", "ssim", "precision_near", "recall_near", "identity_rank1"),
+        + quality("deformed", "psnr", "ssim", "precision_near", "recall_near", "faithful_recall", "skin_de")
+        + quality("deformed", "lpips_like", "sharpness", "fd_efficientnet", "identity_face", "identity_face_rank1"),
     )
 
 

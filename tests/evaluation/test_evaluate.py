@@ -211,6 +211,11 @@ def test_completion_is_of_the_lines_that_were_erased(tmp_path: Path, monkeypatch
     assert full["completion"] == 1
     assert 0.05 < full["completion_precision"] < 0.9
     assert metrics(tmp_path, "half", "val")["completion"] == half["completion"]
+    add(monkeypatch, both=known(truth))
+    evaluate.run(PARAMS, ("both",), (), tmp_path, "cpu", 1)
+    found = details(tmp_path, "both", "val")
+    assert found["deformed"]["mean"]["completion"] == found["simplified"]["mean"]["completion"] == 1
+    assert metrics(tmp_path, "both", "val")["simplified"]["completion"] == 1
 
 
 def test_what_is_erased_is_the_same_for_every_system_and_paper_after(tmp_path: Path) -> None:
