@@ -84,6 +84,7 @@ def test_frechet_against_the_matrix_root_and_a_shift() -> None:
     expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(ca + cb - 2 * sqrtm(ca @ cb).real)
     assert features.frechet(a, b) == pytest.approx(expected, rel=1e-6)
     assert features.frechet(a, a + 3) == pytest.approx(6 * 9)
+    assert min(features.frechet(part, part) for part in np.split(a, 20)) >= 0
     few = RNG.normal(0, 1, (5, 50))
     assert features.frechet(few, few) == pytest.approx(0, abs=1e-9), "singular covariances"
 

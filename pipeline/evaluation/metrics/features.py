@@ -24,7 +24,7 @@ def frechet(real: Features, generated: Features) -> float:
     mean = real.mean(0, dtype=np.float64) - generated.mean(0, dtype=np.float64)
     a, b = (_root_factor(features) for features in (real, generated))
     cross = np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    return float(mean @ mean + (a**2).sum() + (b**2).sum() - 2 * cross)
+    return max(0.0, float(mean @ mean + (a**2).sum() + (b**2).sum() - 2 * cross))  # of equals rounding alone is left
 
 
 def _root_factor(features: Features) -> NDArray[np.float64]:
