@@ -1,22 +1,26 @@
 """A fresh copy of the repository with params so small that the whole graph runs in about a minute."""
 
+import io
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ruamel.yaml import YAML
+
+from pipeline.cli import main
 
 ROOT = Path(__file__).parents[1]
 NET = {"generator": {"width": 4, "blocks": 1}, "discriminator": {"width": 4}}
 SCHEDULE = {"steps": 3, "log_every_steps": 1, "save_every_steps": 2, "validate_every_steps": 3}
 TINY = {
-    "demo": {"faces": 16, "size": 256},
+    "demo": {"faces": 12, "size": 256},
     "crop": {"size": 64, "max_rejected": 0.3},
     "pack": {"min_train": 4},
     "train_scn": {"net": NET, "schedule": SCHEDULE},
@@ -41,10 +45,16 @@ def change_params(file: Path, overlay: Mapping[str, Any], new: bool = False) -> 
         yaml.dump(params, to)
 
 
+class Only(dict[str, Any]):
+    """Values whose own groups replace those of the same name, instead of being merged into them."""
+
+
 def merge(target: Any, overlay: Mapping[str, Any], new: bool) -> None:
     for key, value in overlay.items():
         assert new or key in target, key
-        if isinstance(value, Mapping) and isinstance(target.get(key), Mapping):
+        if isinstance(overlay, Only):
+            target[key] = value
+        elif isinstance(value, Mapping) and isinstance(target.get(key), Mapping):
             merge(target[key], value, new)
         else:
             target[key] = value
@@ -62,7 +72,7 @@ class Checkout:
     def environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         own = {"PATH": path, "CALI_SKETCH_CACHE": str(self / "cache"), "PYTHONPATH": str(self.folder)}
-        return os.environ | own
+        return os.environ | own | {"CALI_SKETCH_JOBS": "1"}  # a process more imports all libraries once more
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env=self.environment())
@@ -72,6 +82,24 @@ class Checkout:
 
     def cali(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run(sys.executable, "-m", "pipeline", *arguments, check=check)
+
+    def here(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command in this process: it has the libraries already. The code is the repository's, not the copy's."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(self.folder)
+            patch.setenv("CALI_SKETCH_CACHE", str(self / "cache"))
+            patch.setattr("sys.argv", ["cali-sketch", *arguments])
+            try:
+                main()
+                code: Any = 0
+            except SystemExit as end:
+                code = end.code or 0
+        if isinstance(code, str):  # what Python itself does with it
+            err.write(f"{code}\n")
+        return subprocess.CompletedProcess(
+            arguments, 1 if isinstance(code, str) else code, out.getvalue(), err.getvalue()
+        )
 
     @contextmanager
     def edited(self, name: str, text: str) -> Iterator[None]:
@@ -87,6 +115,15 @@ class Checkout:
                 file.unlink()
             else:
                 file.write_bytes(before)
+
+    def planned(self, *options: str) -> set[str]:
+        """Stages that `dvc repro` would run."""
+        said = self.run("dvc", "repro", "--dry", *options).stdout
+        return {line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")}
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message)
 
     @contextmanager
     def params(self, overlay: Mapping[str, Any], new: bool = False) -> Iterator[None]:
@@ -110,6 +147,5 @@ def copy_checkout(folder: Path) -> Checkout:
     make_tiny(folder / "params.yaml")
     checkout = Checkout(folder)
     checkout.run("git", "init", "-q")
-    checkout.run("git", "add", "-A")
-    checkout.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "start")
+    checkout.commit("start")
     return checkout

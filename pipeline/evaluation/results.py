@@ -1,7 +1,8 @@
 """What `evaluate` writes for each system, and where.
 
 data/evaluation/SYSTEM/SPLIT/
-  metrics.json       a dozen numbers: means over styles; DVC compares experiments by that of val
+  compared.json      the few of them that DVC compares experiments by (val's): a line of a terminal
+  metrics.json       a dozen numbers: means over styles
   details.json       {kind of drawing: {style, "mean" over styles, or "pooled": scores}}, scores null where not computed
   not_computed.json  {scores: why}
   images.csv         a row a face, kind and style
@@ -35,6 +36,7 @@ HEADLINE = {  # short name -> score
     "precision": "precision_near",
     "recall": "recall_near",
 }
+COMPARED = ("psnr", "ssim", "lpips_like", "fid", "skin_de", "completion")  # with their path at most 120 characters
 BESIDE = ("psnr", "ssim", "completion")  # of further kinds of drawing
 
 
@@ -63,5 +65,8 @@ def folder(layout: Layout, system: str, split: str) -> Path:
 
 
 def write(to: Path, details: Details, missing: Mapping[str, str]) -> None:
-    for name, value in (("metrics", headline(details)), ("details", details), ("not_computed", missing)):
+    figures = headline(details)
+    compared = {name: figures[name] for name in COMPARED if name in figures}
+    files = {"compared": compared, "metrics": figures, "details": details, "not_computed": missing}
+    for name, value in files.items():
         write_bytes(to / f"{name}.json", json.dumps(value, indent=1).encode())

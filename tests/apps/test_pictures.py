@@ -236,13 +236,12 @@ def test_wrong_options_stop_before_the_work(here: Path, arguments: tuple[str, ..
 
 @pytest.fixture
 def drawings_of_the_pipeline() -> dict[str, Sketch]:
-    """Two styles of a face, as simplified and as an unpractised hand draws it, at the size of a shipped system."""
+    """A drawing of soft tones as simplified, one of lines as an unpractised hand draws it, as large as a system's."""
     simple, face = load(SimplifyParams, "simplify"), render_face(256, 1, 3).photo
     drawn = {}
-    for style in ("photocopy", "fdog"):
+    for style, kind in (("photocopy", "clean"), ("fdog", "deformed")):
         sketch = STYLES[style].draw(face, load(STYLES[style].params, f"styles.{style}"))
-        redrawn = redraw(sketch, style, "a", simple)
-        drawn |= {f"{style} simplified": redrawn.clean, f"{style} deformed": redrawn.deformed}
+        drawn[f"{style} {kind}"] = getattr(redraw(sketch, style, "a", simple), kind)
     return drawn
 
 

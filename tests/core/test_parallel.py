@@ -44,7 +44,7 @@ def test_relative_names_are_of_the_folder_of_the_call(tmp_path: Path, monkeypatc
 
 
 def survivor(folder: Path) -> Callable[[int], int]:
-    """Killed where another is at work as well, as when memory is short. Locks end with their process, however it ends."""
+    """Killed where another is at work as well, as when memory is short. A lock ends with its process."""
 
     def is_held(path: Path) -> bool:
         with path.open() as file:

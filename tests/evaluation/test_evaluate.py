@@ -263,6 +263,9 @@ def test_each_split_is_measured_on_its_own_faces_and_a_mean_is_over_styles(
         assert found["deformed"]["mean"]["psnr"] == pytest.approx(mean, abs=1e-3)
         assert metrics(data, "offset", split)["psnr"] == pytest.approx(mean, abs=1e-3)
         assert metrics(data, "offset", split)["simplified"]["psnr"] == pytest.approx(db(offset + 1), abs=1e-3)
+        compared = json.loads((data / "evaluation/offset" / split / "compared.json").read_text())
+        assert {"psnr", "ssim", "fid"} <= compared.keys()
+        assert compared.items() <= metrics(data, "offset", split).items()
         with (data / "evaluation" / "offset" / split / "images.csv").open() as file:
             rows = list(csv.DictReader(file))
         own = [float(row["psnr"]) for row in rows if row["kind"] == "deformed" and row["style"] in STYLES]

@@ -152,7 +152,10 @@ TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown measure": ({"train_scn.schedule.plateau_measure": "ssim"}, "train_scn.schedule.plateau_measure"),
     "impatience": ({"train_scn.schedule.plateau_patience_steps": 5}, "train_scn.schedule.plateau_patience_steps"),
     "a loss without layers": ({"train_isn.loss.weights.style": 1}, "train_isn.loss.perceptual.style_layers"),
-    "no loss": ({"train_scn.loss.weights": {"adversarial": 0, "calibration": 0}}, "train_scn.loss.weights.adversarial"),
+    "no loss": (
+        {"train_scn.loss.weights": {"adversarial": 0, "calibration": 0, "dice": 0}},
+        "train_scn.loss.weights.adversarial",
+    ),
 }
 
 
@@ -167,6 +170,10 @@ def test_what_does_not_go_together_is_refused(case: str) -> None:
     with pytest.raises(ParamsError) as caught:
         check(values)
     assert any(line.startswith(f"{path}: ") for line in str(caught.value).split("\n")), str(caught.value)
+
+
+def test_one_style_alone_is_allowed() -> None:
+    check(with_value(VALUES, ("styles", "names"), ["xdog"]))
 
 
 def test_shipped_values_go_together() -> None:

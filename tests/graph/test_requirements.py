@@ -48,7 +48,12 @@ def imported(*folders: str) -> set[str]:
     own = OURS | set(sys.stdlib_module_names) | {path.stem for path in (ROOT / "tests").rglob("*.py")}
     known = packages_distributions()
     top = {name.split(".")[0] for name in found} - own
-    return {canonicalize_name(next(iter(known.get(name, [name])))) for name in sorted(top)}
+    return {of_several([canonicalize_name(one) for one in known.get(name, [name])]) for name in top}
+
+
+def of_several(distributions: list[str]) -> str:
+    """The one that is declared, where several fill one package, as ruamel.yaml and its part in C do."""
+    return min(distributions, key=lambda name: (name not in NEEDED | FOR_TESTS, name))
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:

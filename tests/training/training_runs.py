@@ -20,7 +20,6 @@ import pipeline.core.files
 from pipeline.training import checkpoint, isn, joint, scn
 from pipeline.training.adversarial import AdversarialParams
 
-KILLS = 20
 TRAINERS: dict[str, Any] = {"scn": scn.Scn, "isn": isn.Isn, "joint": joint.Joint}
 R1 = replace(SCN.loss, adversarial=AdversarialParams("lsgan", 0.1, ()))
 EMA = {"optimizer": replace(tiny.OPTIMIZER, ema=0.9)}
@@ -98,15 +97,15 @@ def outputs(data: Path, stage: str) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def kill(data: Path) -> dict[str, list[int]]:
-    """Kill each stage at KILLS points and let it go on; returns the points after which its files differ."""
+def kill(data: Path, points: int) -> dict[str, list[int]]:
+    """Kill each stage at so many points and let it go on; returns the points after which its files differ."""
     different: dict[str, list[int]] = {}
     for stage in RUNS:
         count = data.parent / "count"
         assert in_child(lambda stage=stage, count=count: counted(stage, data, count)) == 0
         whole, last = outputs(data, stage), int(count.read_text())
         different[stage] = []
-        for at in sorted(random.Random(stage).sample(range(last + 1), KILLS)):
+        for at in sorted(random.Random(stage).sample(range(last + 1), points)):
             ended = in_child(lambda stage=stage, at=at: killed(stage, data, at))
             assert os.WIFSIGNALED(ended), (stage, at, ended)
             assert in_child(lambda stage=stage: RUNS[stage](data)) == 0, (stage, at)
@@ -117,7 +116,7 @@ def kill(data: Path) -> dict[str, list[int]]:
 def main() -> None:
     command, data = sys.argv[1], Path(sys.argv[2])
     if command == "kill":
-        print(json.dumps(kill(tiny.write_data(data))))
+        print(json.dumps(kill(tiny.write_data(data), int(sys.argv[3]))))
     else:
         for stage in sys.argv[3:]:
             RUNS[stage](data)
