@@ -10,7 +10,7 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from models.losses.photo import l1
-from models.losses.strokes import calibration, soft_dice
+from models.losses.strokes import calibration, filled_dice
 from pipeline.core.allowed import BatchSize, Items, OneOf, Seed, Weight
 from pipeline.core.params import require
 from pipeline.core.polarity import turned_tensor
@@ -114,7 +114,7 @@ class Scn:
         matched = [calibration(_by_target(a, len(refined)), b) for a, b in zip(stacked, fake, strict=True)]
         found = {"adversarial": self.gan.fooling(fake), "calibration": torch.stack(matched).sum()}
         if self.loss.weights.dice:
-            found["dice"] = soft_dice(refined.float(), batch["product"], DICE_SLACK_PX)
+            found["dice"] = filled_dice(refined.float(), batch["product"], DICE_SLACK_PX)
         return found
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:

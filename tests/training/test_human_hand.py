@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.losses.strokes import soft_dice, tolerant_dice
+from models.losses.strokes import filled_dice, tolerant_dice
 from pipeline.core.dataset import Split, read_split
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
@@ -332,8 +332,14 @@ def test_completion_counts_what_comes_back_within_2_px() -> None:
     assert completed(off, sketch, truth, erased)["completion"] == 0, "3 px is too far"
 
 
-def test_soft_dice_is_the_tolerant_one_of_probabilities() -> None:
-    logits, ink = torch.randn(2, 1, 16, 16), (torch.rand(2, 1, 16, 16) > 0.8).float()
-    torch.testing.assert_close(soft_dice(torch.sigmoid(logits), ink, 1), tolerant_dice(logits, ink, 1))
-    assert soft_dice(ink, ink, 1) < 1e-6
-    assert soft_dice(turned_tensor(ink), ink, 0) > 0.5
+def test_dice_asks_for_whole_lines_a_pixel_off_at_most() -> None:
+    ink, dashes = torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32)
+    ink[..., 10, 2:29] = 1
+    dashes[..., 10, 3:29:3] = 1
+    assert filled_dice(ink, ink, 1) < 1e-6
+    assert filled_dice(dashes, ink, 1) > 0.4
+    assert tolerant_dice(20 * (2 * dashes - 1), ink, 1) < 0.01, "for which dashes will do"
+    thick = torch.nn.functional.max_pool2d(ink, (3, 1), 1, (1, 0))
+    assert filled_dice(thick, ink, 1) < 1e-6
+    assert filled_dice(torch.ones_like(ink), ink, 1) > 0.5
+    assert filled_dice(turned_tensor(ink), ink, 0) > 0.9
