@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.core.errors import UserError
-from pipeline.core.params import ParamsError
+from pipeline.core.params import ParamsError, read_yaml
 from pipeline.experiments import ablations
 from pipeline.experiments.ablations import (
     GONE,
@@ -22,6 +22,7 @@ from pipeline.experiments.ablations import (
     table,
     taken,
 )
+from pipeline.experiments.profile import merge, profile_path
 from pipeline.experiments.sections import check
 
 ROOT = Path(__file__).parents[2]
@@ -36,9 +37,11 @@ def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def applied(changes: dict) -> dict:
+def applied(changes: dict, profile: str = "") -> dict:
     """params.yaml as an experiment has it. KeyError for a key that is not there."""
     changed = params()
+    if profile:
+        list(merge(changed, read_yaml(profile_path(profile)), ""))
     for key, value in changes.items():
         *path, last = key.split(".")
         node = changed
@@ -56,7 +59,7 @@ def applied(changes: dict) -> dict:
 def test_every_variant_is_allowed_params(name: str) -> None:
     """No misspelt key, and no option that a kind does not have."""
     for variant, changes in families()[name].rows.items():
-        changed = applied(changes)
+        changed = applied(changes, families()[name].profile)
         if variant == "with-people":
             changed["crop"]["sketches"] = ["photos", "sketches"]
         check(changed)
