@@ -219,10 +219,11 @@ REALISM = Family(
         "no-code": {"train_isn.net.generator.dropped": 1.0},
         "wider": {"train_isn.net.generator.width": 64},
     },
-    quality(
-        "deformed", "psnr", "ssim", "lpips_like", "sharpness", "fd_efficientnet", "identity_face", "faithful_recall"
-    )
-    + (Column("SKIN_DE, like", "joint_like", "deformed", "skin_de"),),
+    (
+        *quality("deformed", "psnr", "ssim", "lpips_like", "sharpness", "fd_efficientnet", "identity_face"),
+        Column("FAITHFUL_RECALL", "joint", "deformed", "faithful_recall"),
+        Column("SKIN_DE, like", "joint_like", "deformed", "skin_de"),
+    ),
     profile="faces",
 )
 
