@@ -18,10 +18,9 @@ from test_training import CPU, ISN, JOINT, SCN
 
 import pipeline.core.files
 from pipeline.training import checkpoint, isn, joint, scn
-from pipeline.training.adversarial import AdversarialParams
 
 TRAINERS: dict[str, Any] = {"scn": scn.Scn, "isn": isn.Isn, "joint": joint.Joint}
-R1 = replace(SCN.loss, adversarial=AdversarialParams("lsgan", 0.1, ()))
+R1 = replace(SCN.loss, adversarial=replace(SCN.loss.adversarial, r1=0.1))
 EMA = {"optimizer": replace(tiny.OPTIMIZER, ema=0.9)}
 RUNS: dict[str, Callable[[Path], None]] = {
     "scn": lambda data: scn.run(replace(SCN, loss=R1, **EMA), data, CPU),
