@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-SLOW_TO_IMPORT = {"numpy", "torch", "cv2", "scipy", "numba", "skimage", "matplotlib", "lightning", "rich"}
+SLOW_TO_IMPORT = {"numpy", "torch", "cv2", "scipy", "numba", "skimage", "matplotlib", "lightning_fabric", "rich"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["weights", "--help"], ["sketch", "--help"]])
