@@ -15,6 +15,7 @@ from pipeline.core.dataset import read_split
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
 from pipeline.core.layout import Layout
+from pipeline.drawing.face_prior import eyes_of_crops
 from pipeline.evaluation import figures
 from pipeline.training.checkpoint import load_tensors, save_tensors
 
@@ -42,10 +43,12 @@ def styles_of(layout: Layout, system: System) -> dict[str, Any]:
     """Of a system that takes styles: "tones" by name and "draws", codes read in training photos; else nothing."""
     if not system.takes_styles:
         return {}
-    photos = read_split(layout, "train").layers["photo"]
-    seen = np.asarray(photos[np.unique(np.linspace(0, len(photos) - 1, PHOTOS).astype(int))])
-    codes = system.style(seen)
-    return {"tones": tones(codes, [tone_name(photo) for photo in seen]), "draws": draws(codes)}
+    split, eyes = read_split(layout, "train"), eyes_of_crops()
+    usual = [place for place, face in enumerate(split.ids) if face not in split.eyes]  # no tight framings
+    chosen = [usual[i] for i in np.unique(np.linspace(0, len(usual) - 1, PHOTOS).astype(int))]
+    photos = np.asarray(split.layers["photo"][chosen])
+    codes = system.style(photos)
+    return {"tones": tones(codes, [tone_name(photo, eyes) for photo in photos]), "draws": draws(codes)}
 
 
 def trained_on(layout: Layout) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from skimage.color import rgb2lab
 
 from pipeline.apps.system import Codes
 from pipeline.core.polarity import unit
+from pipeline.drawing.face_prior import Eyes
 from pipeline.evaluation.metrics.places import skin_mask
 
 SKIN = (("dark", 45.0), ("medium", 62.0), ("light", 101.0))  # ours: name, L* (D65) that it stays below
@@ -21,14 +22,14 @@ DRAWS = 64
 DIGITS = 3
 
 
-def tone_name(photo: NDArray[np.uint8]) -> str:
-    """Crop (S, S, 3) -> "medium-brown": its skin, then its hair."""
+def tone_name(photo: NDArray[np.uint8], eyes: Eyes) -> str:
+    """Crop (S, S, 3), where it has its eyes -> "medium-brown": its skin, then its hair."""
     side = len(photo)
     top, bottom, left, right = (round(share * side) for share in HAIR_AT)
     hair = photo[top:bottom, left:right].reshape(-1, 3)
     return "-".join(
         next(name for name, most in names if _lightness(pixels) < most)
-        for names, pixels in ((SKIN, photo[skin_mask(side)]), (HAIR, hair))
+        for names, pixels in ((SKIN, photo[skin_mask(side, eyes)]), (HAIR, hair))
     )
 
 

@@ -13,6 +13,7 @@ from pipeline.apps.generate import Style, style_code
 from pipeline.apps.system import read_system
 from pipeline.cli import app
 from pipeline.core.image_io import read_photo, write_gray, write_photo
+from pipeline.drawing.face_prior import Eyes
 from pipeline.stages.demo.renderer import render_face
 from pipeline.training.checkpoint import load_tensors, prefixed, save_tensors
 from pipeline.training.nets import ModulatedParams, StyledParams, make_generator
@@ -126,7 +127,7 @@ def test_tones_are_named_by_skin_and_hair_and_are_codes_of_photos() -> None:
         return photo
 
     photos = [face(200, 30)] * 6 + [face(90, 20)] * 5 + [face(130, 200)] * 4
-    names = [tones.tone_name(photo) for photo in photos]
+    names = [tones.tone_name(photo, Eyes(0.48, 0.27)) for photo in photos]
     assert names == ["light-black"] * 6 + ["dark-black"] * 5 + ["medium-fair"] * 4
     codes = np.random.default_rng(0).uniform(-1, 1, (15, 3)).round(3).astype(np.float32)
     found = tones.tones(codes, names)
