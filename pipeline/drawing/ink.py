@@ -26,6 +26,7 @@ MARGIN = 0.08  # the sheet's edge, where no face is
 UNEVEN_SHARE = 0.04  # of the margin's paper, from which on the light is uneven
 FLAT_SHARE = 0.7  # of the bare paper with one value: no scan, no photo
 SHADOW = 0.08  # on paper of one value, dim paper no nearer to that value: tones of a drawing lie near bare paper
+SHADE_LEFT = 0.03  # ours: of a shadow, once evened out; the nets that ship see fainter shades than people do
 BARE = 0.1  # darker than the paper around: ink
 DARK = 0.35  # of the brightest: black as a scanner's lid
 FAINTEST = 0.06  # ink; less is the paper's texture
@@ -71,7 +72,7 @@ def ink_from_paper(picture: Picture, invert: bool = False, cut: bool = True) -> 
     paper, uneven = _paper(sheet, frame)
     if uneven:
         notes.append("uneven light was evened out")
-    darkness = _darkness(sheet, paper, frame)
+    darkness = _darkness(sheet, paper, frame, SHADE_LEFT if uneven else 0.0)
     darkness, ruled = _without_rules(darkness)
     if ruled:
         notes.append("ruled lines were left out")
@@ -213,14 +214,14 @@ def _filled(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np
     return np.maximum(result, 1 / 255).astype(np.float32)
 
 
-def _darkness(sheet: Photo, paper: NDArray[np.float32], frame: NDArray[np.bool_]) -> Gray:
-    """How dark the ink is, [0, 1], 1 = black, beyond the noise of the bare paper."""
+def _darkness(sheet: Photo, paper: NDArray[np.float32], frame: NDArray[np.bool_], left: float) -> Gray:
+    """How dark the ink is, [0, 1], 1 = black, beyond the noise of the bare paper and what is `left` of a shadow."""
     ratio = np.minimum(cv2.cvtColor(unit(sheet) / paper, cv2.COLOR_RGB2GRAY), 1)
     darkness = np.array(strokes_of(np.asarray(ratio, np.float32)))
     darkness[frame] = 0
     bare = darkness[(darkness < 2 * FAINTEST) & ~frame]
     spread = float(np.percentile(bare, 75)) / 0.6745 if bare.size else 0.0  # half of a normal distribution is cut off
-    noise = np.float32(np.clip(3 * spread, 1e-6, FAINTEST))
+    noise = np.float32(np.clip(max(3 * spread, left), 1e-6, FAINTEST))
     kept: Gray = (darkness * np.clip(darkness / noise - 1, 0, 1)).astype(np.float32)
     return kept
 
