@@ -24,6 +24,7 @@ def patience() -> None:
     """Asked for by a test that takes long: it is begun among the first."""
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "checkout" in getattr(item, "fixturenames", ()):
