@@ -7,7 +7,8 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 WORKSPACE = "pipeline.workspace"
-NETS = ("contour_drawer", "edge_detector", "line_cleaner", "cali-sketch-faces", "cali-sketch-lite")
+SYSTEMS = ("cali-sketch-faces", "cali-sketch-photo", "cali-sketch-lite")
+NETS = ("contour_drawer", "edge_detector", "line_cleaner", *SYSTEMS)
 FILES = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", "profiles/*.yaml", "data/.gitignore")
 CARDS = ("data/weights/README.md", "data/weights/.gitignore", "data/weights/*/.gitkeep")
 WEIGHTS = (*CARDS, *(f"data/weights/{net}/*" for net in NETS))

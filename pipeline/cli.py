@@ -319,7 +319,8 @@ def generate(
     sketches: Annotated[list[Path], typer.Argument(help="Drawings of faces, files or folders.")],
     out: Out,
     model: Annotated[
-        str, typer.Option(help="shipped; mine, as trained in the data folder; or a weights file, as export writes it.")
+        str,
+        typer.Option(help="Ships: faces (also: shipped), photo, lite; mine, of the data folder; or a weights file."),
     ] = "shipped",
     invert: Annotated[
         bool, typer.Option("--invert", help="The drawings are light on dark, which else is found out.")

@@ -1,9 +1,18 @@
 """What tests of several folders share. Tests that take `checkout` run in one process: it is made once."""
 
+from typing import Any
+
 import pytest
 from docs_blocks import follow
 from tiny_checkout import ROOT, Checkout, change_params, copy_checkout
 
+OF_CHECKOUT = (
+    "tests/graph/test_edits.py",
+    "tests/graph/test_end_to_end.py",
+    "tests/graph/test_further.py",
+    "tests/docs/test_docs.py::test_commands_run",
+)
+OF_WHEEL = ("tests/graph/test_wheel.py",)
 FIRST = ("checkout", "patience")  # fixtures of the tests that take longest: no worker is left with them at the end
 
 
@@ -24,9 +33,23 @@ def patience() -> None:
     """Asked for by a test that takes long: it is begun among the first."""
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "checkout" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("checkout"))
+            assert item.nodeid.startswith(OF_CHECKOUT), f"{item.nodeid}: name it in OF_CHECKOUT"
     items.sort(key=lambda item: not set(FIRST) & set(getattr(item, "fixturenames", ())))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of one process: those of OF_CHECKOUT, those of the wheel; every other goes where there is time.
+
+    Not pytest-xdist's own groups: with pytest 9.2 they are silently none, and each worker ran the graph.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((group for group in (OF_CHECKOUT, OF_WHEEL) if nodeid.startswith(group)), (nodeid,))[0]
+
+    return Scheduling(config, log)

@@ -58,7 +58,7 @@ def run(drawings: Sequence[Path], out: Path, model: str, wanted: Wanted, data: P
     on, file = pick_device(device), model_file(model, data)
     system = replace(open_model(file, on), mirrored=wanted.mirrored, level=wanted.refine)
     if wanted.strip and not system.takes_levels:
-        raise UserError(f"--strip: {printable(file)} takes no level of refinement")
+        raise UserError(f"--strip: {printable(file)} takes no level of refinement; --model photo does")
     code = style_code(system, wanted.style, load_tensors(file)[1])
     chosen = {name: printable(value) for name, value in vars(wanted.style).items() if value not in (None, "")}
     shown = {"invert": wanted.invert, "mirrored": wanted.mirrored, "refine": wanted.refine}
@@ -75,7 +75,7 @@ def style_code(system: System, style: Style, card: Mapping[str, Any]) -> Codes |
     if style == Style():
         return None
     if not system.takes_styles:
-        raise UserError("generate: this system takes no style: --like, --tone and --seed are for one that does")
+        raise UserError("generate: this system takes no style: --like, --tone and --seed go with --model photo")
     if style.like is not None:
         codes: Codes = system.style(_face(style.like, system.size)[None])
         return np.asarray(codes[0])

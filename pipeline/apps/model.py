@@ -13,12 +13,18 @@ from pipeline.weights.intake import identify
 from pipeline.weights.registry import WeightsError, shipped
 
 SHIPPED_SYSTEM = "cali-sketch-faces"
+SHIPPED = {  # --model -> the system; their cards: data/weights/README.md
+    "shipped": SHIPPED_SYSTEM,
+    "faces": SHIPPED_SYSTEM,  # the likest
+    "photo": "cali-sketch-photo",  # the most like photos, and told a level and tones
+    "lite": "cali-sketch-lite",  # the smallest
+}
 
 
 def model_file(model: str, data: Path) -> Path:
-    """The weights file that `--model` means: shipped, mine (of DATA/trained/joint), or a path. Raises UserError."""
-    if model == "shipped":
-        return shipped(SHIPPED_SYSTEM)
+    """The weights file that `--model` means: one of SHIPPED, mine (DATA/trained/joint), a path. Raises UserError."""
+    if model in SHIPPED:
+        return shipped(SHIPPED[model])
     if model == "mine":
         path = Layout(data).trained("joint") / WEIGHTS_FILE
         if not path.exists():
@@ -28,7 +34,9 @@ def model_file(model: str, data: Path) -> Path:
         return path
     path = Path(model)
     if not path.is_file():
-        raise UserError(f"--model {printable(model)}: no such file; there are shipped, mine and paths of weights files")
+        raise UserError(
+            f"--model {printable(model)}: no such file; there are {', '.join(SHIPPED)}, mine and paths of weights files"
+        )
     return path
 
 

@@ -219,7 +219,7 @@ def test_sketch_takes_the_detector_as_it_stands(here: Path, capsys: pytest.Captu
     [
         (("--model", str(DETECTOR)), "holds the edge detector; needs a joint system"),
         (("--model", "mine"), "--model mine: data/trained/joint/weights.safetensors is missing"),
-        (("--model", "nowhere"), "--model nowhere: no such file; there are shipped, mine"),
+        (("--model", "nowhere"), "--model nowhere: no such file; there are shipped, faces, photo, lite, mine"),
         (("--model", "d.png"), "d.png: not whole"),
         (("--device", "tpu"), "--device tpu: there are auto, cpu"),
         (("--device", "cuda:99"), "--device cuda:99: torch finds"),

@@ -139,7 +139,10 @@ def drawn_face() -> Sketch:
     return sketch.astype(np.float32) / 255
 
 
-@pytest.mark.parametrize(("name", "megabytes"), [("cali-sketch-faces", 12), ("cali-sketch-lite", 8)])
+SIZES = {"cali-sketch-faces": 12, "cali-sketch-photo": 24, "cali-sketch-lite": 8}  # MB
+
+
+@pytest.mark.parametrize(("name", "megabytes"), SIZES.items())
 def test_the_shipped_systems_make_a_face_of_a_drawing(tmp_path: Path, name: str, megabytes: int) -> None:
     used = registry.shipped(name)
     assert used.stat().st_size < megabytes * 1e6
