@@ -1,12 +1,13 @@
 """The paper's generator, told by a code what strokes cannot say: colours and light, or how far to leave the drawing."""
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.blocks import Padding, init_weights
+from models.blocks import init_weights
 from models.generators.resnet import ResnetGenerator
 
 THUMBNAIL = 32  # px: colours and light are in it, features hardly
@@ -36,19 +37,8 @@ class ModulatedGenerator(ResnetGenerator):
     (N, in_channels, H, W), code (N, code) or None -> (N, out_channels, H, W) in [0, 1].
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        width: int,
-        blocks: int,
-        dilation: int,
-        norm: str,
-        up: str,
-        padding: Padding,
-        code: int,
-    ) -> None:
-        super().__init__(in_channels, out_channels, width, blocks, dilation, norm, up, padding)
+    def __init__(self, in_channels: int, out_channels: int, width: int, code: int, **resnet: Any) -> None:
+        super().__init__(in_channels, out_channels, width, **resnet)
         self.code = code
         self.by_code = nn.ModuleDict(
             {
@@ -92,20 +82,8 @@ class StyledGenerator(ModulatedGenerator):
     `dropped`: share of the samples that are to be made without a code while it trains.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        width: int,
-        blocks: int,
-        dilation: int,
-        norm: str,
-        up: str,
-        padding: Padding,
-        code: int,
-        dropped: float,
-    ) -> None:
-        super().__init__(in_channels, out_channels, width, blocks, dilation, norm, up, padding, code)
+    def __init__(self, in_channels: int, out_channels: int, code: int, dropped: float, **modulated: Any) -> None:
+        super().__init__(in_channels, out_channels, code=code, **modulated)
         self.dropped = dropped
         self.encoder = StyleEncoder(out_channels, code)
         self.encoder.body.apply(init_weights)

@@ -18,10 +18,10 @@ from pipeline.core.layout import Layout
 from pipeline.core.params import build
 from pipeline.core.polarity import Photo, strokes_of, unit
 from pipeline.training.checkpoint import load_tensors
+from pipeline.training.human_hand import WATCHED_LEVEL as LEVEL
 from pipeline.training.nets import GENERATORS, make_generator, params_of
 
 BATCH = 8
-LEVEL = 0.5  # ours: what a net that knows levels is watched at, in training and by evaluate
 Codes = NDArray[np.float32]
 CHANNELS = {"scn": (1, 1), "isn": (1, 3)}
 WEIGHTS_FILE = "weights.safetensors"
