@@ -78,6 +78,14 @@ def import_picture(path: Path) -> Picture:
         if not path.is_file():
             raise ImageError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
         data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: unreadable ({_first_line(error)}); save it anew as JPEG or PNG") from error
+    return import_bytes(data, path)
+
+
+def import_bytes(data: bytes, path: Path) -> Picture:
+    """As `import_picture`, of a file's content; `path` is what messages call it, nothing is read there."""
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _picture(path, data)
