@@ -1,0 +1,1 @@
+"""Faces on a sheet and five points of each: the project's own net."""
