@@ -1,5 +1,6 @@
 """The paper's generator, told by a code what strokes cannot say: colours and light, or how far to leave the drawing."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ from models.blocks import init_weights
 from models.generators.resnet import ResnetGenerator
 
 THUMBNAIL = 32  # px: colours and light are in it, features hardly
+NOISE_SIDE = 512  # px: larger maps see the same noise again
 
 
 class Modulation(nn.Module):
@@ -50,14 +52,21 @@ class ModulatedGenerator(ResnetGenerator):
         )
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
-        code = x.new_zeros(len(x), self.code) if code is None else code
+        return self._photo(x, x.new_zeros(len(x), self.code) if code is None else code, _as_it_is)
+
+    def _photo(self, x: Tensor, code: Tensor, changed: Callable[[str, Tensor], Tensor]) -> Tensor:
+        """`changed`: what is done to each map of the decoder, by its name, before the code is."""
         full = self.stem(x)
         half = self.down1(full)
         quarter = self.by_code["at_quarter"](self.down2(half), code)
-        middle = self.by_code["at_middle"](self.middle(quarter), code)
-        y = self.by_code["at_half"](self.up2(torch.cat([middle, quarter], 1)), code)
-        y = self.by_code["at_full"](self.up1(torch.cat([y, half], 1)), code)
+        middle = self.by_code["at_middle"](changed("at_middle", self.middle(quarter)), code)
+        y = self.by_code["at_half"](changed("at_half", self.up2(torch.cat([middle, quarter], 1))), code)
+        y = self.by_code["at_full"](changed("at_full", self.up1(torch.cat([y, half], 1))), code)
         return torch.sigmoid(self.head(torch.cat([y, full], 1)))
+
+
+def _as_it_is(_: str, x: Tensor) -> Tensor:
+    return x
 
 
 class StyleEncoder(nn.Module):
@@ -95,3 +104,47 @@ class StyledGenerator(ModulatedGenerator):
             return code
         told = torch.arange(len(code), device=code.device) >= round(self.dropped * len(code))
         return code * told[:, None]
+
+
+class Noise(nn.Module):
+    """White noise added to maps, as loud as each map has learnt (Karras et al. 2019); at first not at all.
+
+    (N, C, H, W), places (N, 2) in [0, 1) or None -> (N, C, H, W). ours: one plane of noise, the same in every run; the
+    place says where in it a sample's window begins. None: at its corner, so that a drawing has one photo.
+    """
+
+    plane: Tensor
+
+    def __init__(self, channels: int, seed: int) -> None:
+        super().__init__()
+        self.loudness = nn.Parameter(torch.zeros(channels, 1, 1))
+        drawn = torch.randn(NOISE_SIDE, NOISE_SIDE, generator=torch.Generator().manual_seed(seed))
+        self.register_buffer("plane", drawn, persistent=False)
+
+    def forward(self, x: Tensor, places: Tensor | None = None) -> Tensor:
+        begins = x.new_zeros(1, 2) if places is None else places * NOISE_SIDE
+        rows, columns = (
+            (torch.arange(side, device=x.device) + begin.long()) % NOISE_SIDE
+            for side, begin in zip(x.shape[2:], begins.split(1, 1), strict=True)
+        )
+        window = self.plane[rows[:, :, None], columns[:, None, :]][:, None]
+        return x + self.loudness.to(x.dtype) * window.to(x.dtype)
+
+
+class NoisyGenerator(StyledGenerator):
+    """`StyledGenerator` with noise in its decoder: hair and skin that no stroke tells.
+
+    The same, with places (N, 2) in [0, 1) of the noise, as it trains; None: the same noise for every drawing.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, width: int, **styled: Any) -> None:
+        super().__init__(in_channels, out_channels, width=width, **styled)
+        widths = {"at_middle": 4 * width, "at_half": 2 * width, "at_full": width}
+        self.noise = nn.ModuleDict({name: Noise(wide, seed) for seed, (name, wide) in enumerate(widths.items())})
+
+    def forward(self, x: Tensor, code: Tensor | None = None, places: Tensor | None = None) -> Tensor:
+        def noisy(name: str, maps: Tensor) -> Tensor:
+            changed: Tensor = self.noise[name](maps, places)
+            return changed
+
+        return self._photo(x, x.new_zeros(len(x), self.code) if code is None else code, noisy)

@@ -67,6 +67,12 @@ def unet_mru(stage: str) -> Changes:
     return {f"{generator}.kind": "unet_mru", f"{generator}.up": GONE, f"{generator}.padding": GONE}
 
 
+def unet_discriminator(stage: str) -> Changes:
+    """A D that judges every pixel, at one scale, as wide as fits the time of two PatchGANs."""
+    net = f"{stage}.net.discriminator"
+    return {f"{net}.kind": "unet", f"{net}.scales": GONE, f"{net}.layers": 5, f"{net}.width": 32}
+
+
 def hand() -> Changes:
     """All that amateurs do."""
     return {key: value for name, strength in HAND.items() for key, value in drawn(f"hand.{name}", strength).items()}
@@ -213,9 +219,12 @@ REALISM = Family(
         "unconditional": {"train_isn.loss.adversarial.conditional": False},
         "no-regression-first": {"train_isn.loss.adversarial.from_share": 0},
         "one-scale": {"train_isn.net.discriminator.scales": 1},
+        "unet-d": unet_discriminator("train_isn"),
         "r1": {"train_isn.loss.adversarial.r1": 1.0},
+        "r1-lazy": {"train_isn.loss.adversarial.r1": 1.0, "train_isn.loss.adversarial.r1_every_steps": 16},
         "diffaugment": {"train_isn.loss.adversarial.augment": DIFFAUGMENT},
         "equal-layers": {"train_isn.loss.perceptual.weighting": "equal", "train_isn.loss.weights.perceptual": 0.5},
+        "noise": {"train_isn.net.generator.kind": "noisy"},
         "no-code": {"train_isn.net.generator.dropped": 1.0},
         "wider": {"train_isn.net.generator.width": 64},
     },

@@ -40,6 +40,7 @@ class AdversarialParams:
 
     loss: Literal["lsgan", "hinge"]  # lsgan: the paper's
     r1: Weight  # weight of R1 (Mescheder et al. 2018) on the real images; 0: none, as the paper
+    r1_every_steps: Annotated[int, Range(least=1, most=1000)]  # lazy (Karras et al. 2020): seldom, and as much stronger
     augment: Annotated[tuple[Augmentation, ...], Items(least=0)]  # DiffAugment; none: as the paper
     conditional: bool  # D sees what was made beside what it was made of; false: as the paper
     from_share: Decay  # share of the steps after which D begins: a regression first; 0: none, as the paper
@@ -73,7 +74,7 @@ class Gan:
         self.discriminator = make_discriminator(net.discriminator, seen)
         self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = fabric.to_device(deepcopy(self.generator).requires_grad_(False)) if optimizer.ema else None
-        self.averaged = 0
+        self.averaged, self.judged = 0, 0  # steps of G and of D
         self.resting = adversarial.from_share > 0  # D, at first
         self.right = fabric.to_device(torch.ones(()))  # moving average of D's accuracy
         self.g, self.g_optimizer = fabric.setup(self.generator, self._adam(self.generator, optimizer.lr))
@@ -107,8 +108,10 @@ class Gan:
         verdicts = [scale[-1].float() for scale in self.d(images)]
         split = [(verdict[: -len(fake)], verdict[-len(fake) :]) for verdict in verdicts]
         loss = torch.stack([self.loss.discriminator(*pair) for pair in split]).mean()
-        if self.adversarial.r1:
-            loss = loss + self.adversarial.r1 / 2 * self._gradient_penalty(images[: -len(fake)])
+        if self.adversarial.r1 and self.judged % self.adversarial.r1_every_steps == 0:
+            strength = self.adversarial.r1 * self.adversarial.r1_every_steps
+            loss = loss + strength / 2 * self._gradient_penalty(images[: -len(fake)])
+        self.judged += 1
         self.d_optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         self.d_optimizer.step()
@@ -201,6 +204,8 @@ class Gan:
             tensors |= prefixed(f"{name}/", optimizer_tensors(optimizer))
         if self.adversarial.chance:
             tensors["right"] = self.right
+        if self.adversarial.r1_every_steps > 1:
+            tensors["judged"] = torch.tensor(self.judged)
         if self.average is not None:
             tensors |= prefixed("average/", self.average.state_dict()) | {"averaged": torch.tensor(self.averaged)}
         return prefixed(prefix, tensors)
@@ -214,6 +219,8 @@ class Gan:
             load_optimizer(optimizer, below(own, f"{name}/"))
         if self.adversarial.chance:
             self.right = own["right"].to(self.right)
+        if self.adversarial.r1_every_steps > 1:
+            self.judged = int(own["judged"])
         if self.average is not None:
             self.average.load_state_dict(below(own, "average/"))
             self.averaged = int(own["averaged"])

@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from models.generators.modulated import StyledGenerator
+from models.generators.modulated import NoisyGenerator, StyledGenerator
 from models.losses.adversarial import feature_matching
 from models.losses.photo import PERCEPTUAL, TV, dissimilarity, l1, style
 from models.perceptual import NAMES, vgg19_random
@@ -113,7 +113,8 @@ class Isn:
             return self._photo(strokes)
         with self.gan.fabric.autocast():  # not self.gan.g, which the strokes go through
             code = cast(StyledGenerator, self.gan.generator).style(batch["photo"])
-        return self._photo(strokes, code.float())
+        places = [batch["noise"][:, :2]] if isinstance(self.gan.generator, NoisyGenerator) else []
+        return self._photo(strokes, code.float(), *places)
 
     def _photo(self, *given: Tensor) -> Tensor:
         photo: Tensor = self.gan.g(*given)

@@ -8,7 +8,8 @@ from torch import nn
 
 from models.blocks import with_spectral_norm
 from models.discriminators.patchgan import patch, sn_patch
-from models.generators.modulated import ModulatedGenerator, StyledGenerator
+from models.discriminators.unet import unet
+from models.generators.modulated import ModulatedGenerator, NoisyGenerator, StyledGenerator
 from models.generators.resnet import ResnetGenerator
 from models.generators.unet_mru import UnetMruGenerator
 from pipeline.core.allowed import Kind, Range, Share
@@ -80,6 +81,17 @@ class PatchParams:
 
 
 @dataclass(frozen=True)
+class UnetParams:
+    """U-Net that judges every pixel, as of OASIS."""
+
+    kind: str
+    width: Width
+    layers: Annotated[int, Range(least=1, most=5)]  # that halve the map; 5 for 128 px
+    norm: Literal["none", "instance"]  # none: as OASIS
+    spectral: bool
+
+
+@dataclass(frozen=True)
 class Net:
     """A row: the dataclass of its params, and what makes the module of (channels, **params)."""
 
@@ -92,13 +104,18 @@ GENERATORS = {
     "unet_mru": Net(UnetMruParams, UnetMruGenerator),
     "modulated": Net(ModulatedParams, ModulatedGenerator),
     "styled": Net(StyledParams, StyledGenerator),
+    "noisy": Net(StyledParams, NoisyGenerator),  # styled, with noise in the decoder
 }
-DISCRIMINATORS = {"sn_patch": Net(SnPatchParams, sn_patch), "patch": Net(PatchParams, patch)}
+DISCRIMINATORS = {
+    "sn_patch": Net(SnPatchParams, sn_patch),
+    "patch": Net(PatchParams, patch),
+    "unet": Net(UnetParams, unet),
+}
 
 GeneratorParams = Annotated[
     ResnetParams | UnetMruParams | ModulatedParams | StyledParams, Kind(lambda: params_of(GENERATORS))
 ]
-DiscriminatorParams = Annotated[SnPatchParams | PatchParams, Kind(lambda: params_of(DISCRIMINATORS))]
+DiscriminatorParams = Annotated[SnPatchParams | PatchParams | UnetParams, Kind(lambda: params_of(DISCRIMINATORS))]
 
 
 def params_of(table: Mapping[str, Net]) -> dict[str, type]:

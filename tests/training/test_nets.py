@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.generators.modulated import ModulatedGenerator, StyledGenerator
+from models.generators.modulated import ModulatedGenerator, Noise, NoisyGenerator, StyledGenerator
 from models.generators.resnet import ResnetGenerator
 from models.generators.unet_mru import UnetMruGenerator
 from pipeline.core.params import ParamsError, build
@@ -17,12 +17,13 @@ OPTIONS = {
     "unet_mru": {"width": 4, "blocks": 1, "dilation": 1, "norm": "pixel"},
 }
 OPTIONS["modulated"] = OPTIONS["resnet"] | {"code": 5}
-OPTIONS["styled"] = OPTIONS["modulated"] | {"dropped": 0.5}
+OPTIONS["styled"] = OPTIONS["noisy"] = OPTIONS["modulated"] | {"dropped": 0.5}
 MADE = {
     "resnet": ResnetGenerator,
     "unet_mru": UnetMruGenerator,
     "modulated": ModulatedGenerator,
     "styled": StyledGenerator,
+    "noisy": NoisyGenerator,
 }
 PATCH = {"kind": "sn_patch", "width": 4, "scales": 2}
 
@@ -34,7 +35,7 @@ def net(kind: str, **more: object) -> NetParams:
 
 def test_every_kind_is_tried_here() -> None:
     assert set(OPTIONS) == set(GENERATORS)
-    assert set(DISCRIMINATORS) == {"sn_patch", "patch"}
+    assert set(DISCRIMINATORS) == {"sn_patch", "patch", "unet"}
 
 
 @pytest.mark.parametrize("kind", OPTIONS)
@@ -73,6 +74,77 @@ def test_pix2pixhd_sees_70_px_and_its_norm_takes_an_image_s_own_statistics() -> 
     assert half[-1].shape == (2, 1, 7, 7)
     normalised = whole[1] / torch.where(whole[1] > 0, 1.0, 0.2)
     torch.testing.assert_close(normalised.mean((2, 3)), torch.zeros(2, 8), atol=1e-4, rtol=0)
+
+
+UNET = {"kind": "unet", "width": 8, "layers": 3, "norm": "none", "spectral": True}
+
+
+def unet(channels: int, **more: object) -> torch.nn.Module:
+    generator = {"kind": "resnet", **OPTIONS["resnet"], "spectral": False}
+    params = build(NetParams, {"generator": generator, "discriminator": UNET | more}, "net")
+    return make_discriminator(params.discriminator, channels)
+
+
+def test_a_u_net_judges_every_pixel_of_sides_that_do_not_halve_evenly() -> None:
+    (maps,) = unet(4).eval()(torch.rand(2, 4, 36, 44))
+    assert maps[-1].shape == (2, 1, 36, 44)
+    assert [tuple(x.shape[1:]) for x in maps[:3]] == [(8, 36, 44), (16, 18, 22), (32, 9, 11)]
+    assert [tuple(x.shape[1:]) for x in maps[3:-1]] == [(16, 9, 11), (8, 18, 22), (8, 36, 44)]
+    judge = unet(4, layers=5, norm="instance")
+    judge.eval()
+    assert judge(torch.rand(1, 4, 32, 32))[0][-1].isfinite().all()
+
+
+def test_its_convolutions_lengthen_nothing() -> None:
+    judge = unet(3).eval()
+    for _ in range(20):
+        judge.train()(torch.rand(1, 3, 16, 16))
+    weights = [m.weight.flatten(1) for m in judge.eval().modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(weights) == 6 * 3 + 1
+    assert max(torch.linalg.matrix_norm(w, 2).item() for w in weights) < 1.1
+
+
+def test_it_learns_which_half_of_a_picture_is_generated() -> None:
+    """What a discriminator of whole pictures cannot say."""
+    torch.manual_seed(0)
+    judge = unet(1, spectral=False).train()
+    adam = torch.optim.Adam(judge.parameters(), 2e-3)
+    for _ in range(60):
+        real = torch.rand(4, 1, 32, 32)
+        flip = torch.rand(4, 1, 1, 1) < 0.5
+        side = torch.where(flip, torch.arange(32) < 16, torch.arange(32) >= 16).expand(4, 1, 32, 32)
+        verdict = judge(torch.where(side, real, 0.5))[0][-1]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(verdict, side.float())
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    assert ((verdict > 0) == side).float().mean() > 0.9
+
+
+def test_noise_changes_nothing_until_it_is_learnt_and_then_follows_its_place() -> None:
+    torch.manual_seed(0)
+    made = make_generator(net("noisy").generator, (1, 3)).eval()
+    plain = make_generator(net("styled").generator, (1, 3)).eval()
+    plain.load_state_dict({k: v for k, v in made.state_dict().items() if not k.startswith("noise.")})
+    strokes = torch.rand(2, 1, 36, 36)
+    assert torch.equal(made(strokes), plain(strokes))
+    for noise in made.noise.values():
+        torch.nn.init.constant_(noise.loudness, 0.5)
+    assert torch.equal(made(strokes), made(strokes, None, torch.zeros(2, 2)))
+    assert not torch.equal(made(strokes), plain(strokes))
+    other = made(strokes, None, torch.tensor([[0.0, 0.0], [0.25, 0.0]]))
+    assert torch.equal(other[0], made(strokes)[0])
+    assert not torch.equal(other[1], made(strokes)[1])
+
+
+def test_noise_goes_round_at_its_border() -> None:
+    noise = Noise(1, 3)
+    torch.nn.init.ones_(noise.loudness)
+    zeros = torch.zeros(1, 1, 4, 600)
+    wide = noise(zeros, torch.tensor([[511 / 512, 0.5]]))[0, 0]
+    assert torch.equal(wide[1:], noise(zeros, torch.tensor([[0, 0.5]]))[0, 0, :3])
+    assert torch.equal(wide[:, :88], wide[:, 512:])
+    assert wide.std().item() == pytest.approx(1, abs=0.1)
 
 
 def test_a_code_changes_the_photo_only_once_it_is_learnt_and_the_neutral_one_is_the_code_zero() -> None:

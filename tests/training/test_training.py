@@ -47,7 +47,7 @@ PLAIN_NET = ResnetParams(
 )
 PAPERS_NET = replace(PLAIN_NET, norm="instance", up="transposed", padding="reflect", spectral=True)
 OPTIMIZER = OptimizerParams(lr=1e-3, discriminator_lr_share=0.1, betas=(0.0, 0.9), final_lr_share=0.5, ema=0.0)
-PLAIN = AdversarialParams("lsgan", r1=0.0, augment=(), conditional=False, from_share=0.0, chance=0.0)
+PLAIN = AdversarialParams("lsgan", r1=0.0, r1_every_steps=1, augment=(), conditional=False, from_share=0.0, chance=0.0)
 SCHEDULE = ScheduleParams(
     steps=6,
     plateau_patience_steps=0,
@@ -329,7 +329,9 @@ REALISM = replace(
     loss=isn.IsnLoss(
         replace(ISN.loss.perceptual, weighting="deep"),
         "anisotropic",
-        AdversarialParams("hinge", r1=0.0, augment=("color",), conditional=True, from_share=0.5, chance=0.01),
+        AdversarialParams(
+            "hinge", r1=0.0, r1_every_steps=1, augment=("color",), conditional=True, from_share=0.5, chance=0.01
+        ),
         isn.IsnWeights(l1=5, adversarial=1, perceptual=5, style=0, tv=0, ssim=10, feature_matching=10),
     ),
 )
@@ -383,6 +385,47 @@ def test_r1_is_the_squared_slope_of_d() -> None:
     trainer = scn.Scn(CPU.fabric(), SCN)
     trainer.gan.discriminator = OnePixel()  # type: ignore[assignment]
     assert trainer.gan._gradient_penalty(torch.rand(2, 1, 8, 8)).item() == pytest.approx(9)
+
+
+def test_a_lazy_r1_comes_each_third_step_three_times_as_strong() -> None:
+    adversarial = replace(SCN.loss.adversarial, r1=2.0, r1_every_steps=3)
+    trainer = scn.Scn(CPU.fabric(), replace(SCN, loss=replace(SCN.loss, adversarial=adversarial)))
+    asked = []
+
+    def penalty(real: Tensor) -> Tensor:
+        asked.append(trainer.gan.judged)
+        return torch.tensor(1000.0)
+
+    trainer.gan._gradient_penalty = penalty  # type: ignore[method-assign]
+    images, noise = torch.rand(2, 1, SIZE, SIZE), torch.rand(2, 7)
+    losses = [trainer.gan.update_discriminator([images], images, noise, images)["discriminator"] for _ in range(5)]
+    assert asked == [0, 3]
+    assert [float(loss) > 2999 for loss in losses] == [True, False, False, True, False]
+    again = scn.Scn(CPU.fabric(), replace(SCN, loss=replace(SCN.loss, adversarial=adversarial)))
+    again.gan.load_state(trainer.gan.state(""), "")
+    assert again.gan.judged == 5
+
+
+def test_diffaugment_moves_and_cuts_strokes_and_photo_alike() -> None:
+    """Of a D that sees both: where the photo is cut out, the strokes are, and both are moved the same way."""
+    loss = replace(REALISM.loss, adversarial=replace(REALISM.loss.adversarial, augment=("translation", "cutout")))
+    gan = isn.Isn(CPU.fabric(), replace(REALISM, loss=loss)).gan
+    same = 0.1 + torch.rand(2, 1, SIZE, SIZE)
+    seen = gan._augmented(gan._beside(same, same.expand(-1, 3, -1, -1)), torch.rand(2, 7))
+    assert (seen == 0).any()
+    assert (seen == seen[:, :1]).all()
+    assert not torch.equal(seen[:, :1], same)
+
+
+def test_a_noisy_decoder_trains_at_other_places_of_its_noise_and_is_used_at_one(data: Path) -> None:
+    batch = Batches(read_split(Layout(data), "train"), LAYERS, ("sketch/xdog",), 2, STILL, 0)(0)
+    noisy = StyledParams(**(vars(REALISM.net.generator) | {"kind": "noisy"}))
+    trainer = isn.Isn(CPU.fabric(), replace(REALISM, net=replace(REALISM.net, generator=noisy)))
+    for noise in trainer.gan.generator.noise.values():  # type: ignore[union-attr]
+        torch.nn.init.ones_(noise.loudness)
+    elsewhere = batch | {"noise": batch["noise"].flip(1)}
+    assert not torch.equal(trainer.made(batch["product"], batch), trainer.made(batch["product"], elsewhere))
+    assert torch.equal(trainer.gan.shown(batch["product"]), trainer.gan.shown(batch["product"]))
 
 
 @dataclass(frozen=True)

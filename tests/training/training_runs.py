@@ -20,7 +20,7 @@ import pipeline.core.files
 from pipeline.training import checkpoint, isn, joint, scn
 
 TRAINERS: dict[str, Any] = {"scn": scn.Scn, "isn": isn.Isn, "joint": joint.Joint}
-R1 = replace(SCN.loss, adversarial=replace(SCN.loss.adversarial, r1=0.1))
+R1 = replace(SCN.loss, adversarial=replace(SCN.loss.adversarial, r1=0.1, r1_every_steps=4))
 EMA = {"optimizer": replace(tiny.OPTIMIZER, ema=0.9)}
 RUNS: dict[str, Callable[[Path], None]] = {
     "scn": lambda data: scn.run(replace(SCN, loss=R1, **EMA), data, CPU),
