@@ -17,6 +17,7 @@ import torch
 from lightning_fabric import Fabric
 
 from pipeline.apps.system import System
+from pipeline.apps.torch_nets import TorchNet
 from pipeline.core.dataset import read_split
 from pipeline.core.image_io import read_photo, write_gray, write_photo
 from pipeline.core.layout import Layout
@@ -177,7 +178,8 @@ def generate_rows(photos: list[Photo]) -> Iterator[Row]:
     """The params' nets, untrained, on the CPU."""
     scn = make_generator(section(ScnParams, "train_scn").net.generator, (1, 1)).eval()
     isn = make_generator(section(IsnParams, "train_isn").net.generator, (1, 3)).eval()
-    system = System(scn, isn, torch.device("cpu"), SIZE)
+    cpu = torch.device("cpu")
+    system = System(TorchNet(scn, cpu, SIZE), TorchNet(isn, cpu, SIZE))
     sketches = [photo[..., 0] for photo in photos]
     yield "generate, one drawing, 256 px", "ms", milliseconds(system.photo, sketches, 2)
 

@@ -73,7 +73,8 @@ def _mean(rows: Tensor, dim: int) -> Tensor:
     """Mean of (N, M, C) along a dimension, kept: on the CPU as a matrix product, which is faster there."""
     if rows.device.type != "cpu":
         return rows.mean(dim, keepdim=True)
-    one = rows.new_full((1, rows.shape[dim]), 1 / rows.shape[dim]).expand(len(rows), 1, -1)
+    count = rows.shape[0]  # not len(), which would fix the batch of an ONNX export
+    one = rows.new_full((1, rows.shape[dim]), 1 / rows.shape[dim]).expand(count, 1, -1)
     return torch.bmm(one, rows) if dim == 1 else torch.bmm(rows, one.mT)
 
 
@@ -97,6 +98,25 @@ class PixelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return _Standardised.apply(x, 2, self.EPS)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class PlainPixelNorm(nn.Module):
+    """`PixelNorm` in operations that every runtime knows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + PixelNorm.EPS)
+
+
+def with_plain_norms(module: nn.Module) -> nn.Module:
+    """The norms below `module` as operations that ONNX has, in place; the same values to rounding."""
+    for name, child in module.named_children():
+        if isinstance(child, InstanceNorm):
+            setattr(module, name, nn.InstanceNorm2d(1, eps=InstanceNorm.EPS))
+        elif isinstance(child, PixelNorm):
+            setattr(module, name, PlainPixelNorm())
+        else:
+            with_plain_norms(child)
+    return module
 
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {

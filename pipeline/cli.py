@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from pipeline.core.cores import CORES
 from pipeline.core.errors import Stopped, UserError
+from pipeline.core.level import USUAL_LEVEL
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,10 +44,22 @@ Out = Annotated[Path, typer.Option(help="Folder to write to; made if missing.")]
 OutOfOwn = Annotated[Path | None, typer.Option(help="With pictures of your own: folder to write to.")]
 Own = Annotated[list[Path] | None, typer.Argument(help="Pictures or folders of your own; none: the data folder's.")]
 
+Drawings = Annotated[list[Path], typer.Argument(help="Drawings of faces, files or folders.")]
+Model = Annotated[
+    str,
+    typer.Option(help="Ships: faces (also: shipped), photo, lite; mine, of the data folder; or a weights file."),
+]
+Invert = Annotated[bool, typer.Option("--invert", help="The drawings are light on dark, which else is found out.")]
+Place = Annotated[
+    str, typer.Option(help="auto: the face is found; as-is; or the eyes as the sheet shows them, px: 'x y x y'.")
+]
+Clean = Annotated[str, typer.Option(help="Rough lines drawn anew: auto, always or never.")]
+Refine = Annotated[float, typer.Option(min=0, max=1, help="0 keeps the drawing's lines, 1 makes a plausible face.")]
+Runtime = Annotated[str, typer.Option(help="torch, or onnx: ONNX Runtime, which starts faster; auto: as the model is.")]
+
 WeightsFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
 
 DATA, WEIGHTS, BSDS = Path("data"), Path("data/weights"), Path("data/incoming/bsds500")
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @app.command()
@@ -316,44 +330,70 @@ def sketch(
 
 @app.command()
 def generate(
-    sketches: Annotated[list[Path], typer.Argument(help="Drawings of faces, files or folders.")],
+    drawings: Drawings,
     out: Out,
-    model: Annotated[
-        str,
-        typer.Option(help="Ships: faces (also: shipped), photo, lite; mine, of the data folder; or a weights file."),
-    ] = "shipped",
-    invert: Annotated[
-        bool, typer.Option("--invert", help="The drawings are light on dark, which else is found out.")
-    ] = False,
-    mirrored: Annotated[
-        bool, typer.Option("--mirrored", help="Mean of the photo and of the mirror image's: smoother, twice the time.")
-    ] = False,
-    refine: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="0 keeps the drawing's lines, 1 makes a plausible face."),
-    ] = 0.5,
+    model: Model = "shipped",
+    invert: Invert = False,
+    place: Place = "auto",
+    clean: Clean = "auto",
+    refine: Refine = USUAL_LEVEL,
     strip: Annotated[bool, typer.Option("--strip", help="Five levels of refinement side by side, too.")] = False,
     like: Annotated[Path | None, typer.Option(help="A photo of a face whose colours and light to take.")] = None,
     tone: Annotated[str, typer.Option(help="Colours and light by name, such as medium-brown: skin, then hair.")] = "",
     seed: Annotated[int | None, typer.Option(min=0, help="Another draw of colours and light.")] = None,
+    size: Annotated[int, typer.Option(min=64, max=4096, help="Side of the pictures written; nets keep theirs.")] = 256,
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored", help="Mean of the photo and of the mirror image's: smoother, twice the time.")
+    ] = False,
+    runtime: Runtime = "auto",
     data: Data = DATA,
     device: DeviceName = "auto",
 ) -> None:
     """Turn drawings of faces into calibrated sketches and photos."""
     from pipeline.apps import generate
+    from pipeline.apps.faces import Asked, Style
+    from pipeline.apps.understand import Intake
 
-    wanted = generate.Wanted(invert, mirrored, refine, strip, generate.Style(like, tone, seed))
-    raise typer.Exit(generate.run(sketches, out, model, wanted, data, device))
+    asked, style = Asked(model, runtime, device, data, mirrored), Style(like, tone, seed)
+    intake, wanted = Intake.checked(invert, place, clean), generate.Wanted(strip, size)
+    raise typer.Exit(generate.run(drawings, out, asked, refine, style, intake, wanted))
+
+
+@app.command()
+def calibrate(
+    drawings: Drawings,
+    out: OutOfOwn = None,
+    model: Model = "shipped",
+    invert: Invert = False,
+    place: Place = "auto",
+    clean: Clean = "auto",
+    refine: Refine = USUAL_LEVEL,
+    svg: Annotated[bool, typer.Option("--svg", help="Write SVG too; of stdin, instead.")] = False,
+    runtime: Runtime = "auto",
+    data: Data = DATA,
+    device: DeviceName = "auto",
+) -> None:
+    """Turn drawings of faces into calibrated sketches, for other tools. "-" reads stdin and writes stdout."""
+    from pipeline.apps import calibrate
+    from pipeline.apps.faces import Asked
+    from pipeline.apps.understand import Intake
+
+    asked, intake = Asked(model, runtime, device, data), Intake.checked(invert, place, clean)
+    raise typer.Exit(calibrate.run(drawings, out, asked, refine, intake, svg))
 
 
 @app.command()
 def export(
-    out: Annotated[Path, typer.Argument(help="A .safetensors file; a .json lands beside.")], data: Data = DATA
+    out: Annotated[Path, typer.Argument(help="A .safetensors file, a .json lands beside; with --onnx a folder.")],
+    model: Model = "mine",
+    onnx: Annotated[bool, typer.Option("--onnx", help="For ONNX Runtime and other programs.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="With --onnx: inner convolutions of 8 bits.")] = False,
+    data: Data = DATA,
 ) -> None:
-    """The trained generators as one small file, to hand on and for generate --model."""
+    """The trained generators as one small file, or as ONNX, to hand on and for generate --model."""
     from pipeline.apps import export
 
-    export.run(data, out)
+    export.run(model, data, out, onnx, int8)
 
 
 @app.command()

@@ -8,13 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.apps.system import CHANNELS, WEIGHTS_FILE, System, read_system
+from pipeline.apps.model import model_file
+from pipeline.apps.onnx_export import export as export_onnx
+from pipeline.apps.onnx_nets import is_onnx
+from pipeline.apps.system import System
 from pipeline.apps.tones import draws, tone_name, tones
+from pipeline.apps.torch_nets import CHANNELS, read_system
 from pipeline.core.console import console
 from pipeline.core.dataset import read_split
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
 from pipeline.core.layout import Layout
+from pipeline.core.printable import printable
 from pipeline.drawing.face_prior import eyes_of_crops
 from pipeline.evaluation import figures
 from pipeline.training.checkpoint import load_tensors, save_tensors
@@ -22,21 +27,46 @@ from pipeline.training.checkpoint import load_tensors, save_tensors
 PHOTOS = 2000  # ours: of so many training photos the styles to choose from are read, at most
 
 
-def run(data: Path, out: Path) -> None:
-    """data/trained/joint and data/evaluation -> OUT (both generators, half precision) and OUT with .json.
+def run(model: str, data: Path, out: Path, onnx: bool, int8: bool) -> None:
+    """A system as one file OUT.safetensors and OUT.json (half precision), or with `onnx` as the folder OUT.
 
-    Raises UserError where the joint stage has not run or OUT is no .safetensors.
+    Raises UserError for a model that is not there and a name that is none of its kind.
     """
+    if int8 and not onnx:
+        raise UserError("--int8 goes with --onnx")
+    if onnx:
+        _check_folder(out)
+        export_onnx(model_file(model, data), out, int8)
+        size = sum(file.stat().st_size for file in out.iterdir())
+    else:
+        weights(model, data, out)
+        size = out.stat().st_size
+    console.print(f"export: {printable(out)}, {size / 1e6:.1f} MB")
+
+
+def _check_folder(out: Path) -> None:
+    """Raises UserError where a folder of somebody's would be replaced."""
+    if out.suffix == ".onnx" or out.is_file():
+        raise UserError(f"{printable(out)}: name a folder: a system is several nets and its card")
+    if out.is_dir() and any(out.iterdir()) and not is_onnx(out):
+        raise UserError(f"{printable(out)}: a folder that holds something else; name another")
+
+
+def weights(model: str, data: Path, out: Path) -> None:
+    """Both generators in half precision, with tones and what was measured where the system is the data folder's own."""
     if out.suffix != ".safetensors":
-        raise UserError(f"{out}: name a .safetensors file")
-    layout = Layout(data)
-    tensors, about = load_tensors(layout.trained("joint") / WEIGHTS_FILE)
+        raise UserError(f"{printable(out)}: name a .safetensors file")
+    path, layout = model_file(model, data), Layout(data)
+    tensors, about = load_tensors(path)
     kept = {key: value.half() for key, value in tensors.items() if key.startswith(tuple(f"{n}/g/" for n in CHANNELS))}
-    styles = styles_of(layout, read_system(layout.trained("joint") / WEIGHTS_FILE, torch.device("cpu")))
-    card = about | styles | {"data": trained_on(layout), "metrics": measured(layout)}
+    card = about | (_own(layout, path) if model == "mine" else {})
     save_tensors(out, kept, card)
     write_bytes(out.with_suffix(".json"), json.dumps(card, indent=1).encode())
-    console.print(f"export: {out}, {out.stat().st_size / 1e6:.1f} MB")
+
+
+def _own(layout: Layout, path: Path) -> dict[str, Any]:
+    styles = styles_of(layout, read_system(path, torch.device("cpu")))
+    return styles | {"data": trained_on(layout), "metrics": measured(layout)}
 
 
 def styles_of(layout: Layout, system: System) -> dict[str, Any]:

@@ -1,16 +1,16 @@
-"""Which trained system a command on pictures uses: the one that ships, the user's own, or a file."""
+"""Which trained system a command on pictures uses, the one that ships, the user's own, or a file; and what runs it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
-from pipeline.apps.system import CHANNELS, WEIGHTS_FILE, System, read_system
+from pipeline.apps.system import System
+from pipeline.core.console import console
+from pipeline.core.devices import pick_device
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
 from pipeline.core.printable import printable
-from pipeline.training.checkpoint import CheckpointError, load_tensors
-from pipeline.weights.intake import identify
-from pipeline.weights.registry import WeightsError, shipped
+from pipeline.core.state import state_folder
+from pipeline.weights.registry import sha256, shipped
 
 SHIPPED_SYSTEM = "cali-sketch-faces"
 SHIPPED = {  # --model -> the system; their cards: data/weights/README.md
@@ -19,44 +19,68 @@ SHIPPED = {  # --model -> the system; their cards: data/weights/README.md
     "photo": "cali-sketch-photo",  # the most like photos, and told a level and tones
     "lite": "cali-sketch-lite",  # the smallest
 }
+ONNX_CARD = "card.json"  # in a folder that export --onnx wrote
 
 
 def model_file(model: str, data: Path) -> Path:
-    """The weights file that `--model` means: one of SHIPPED, mine (DATA/trained/joint), a path. Raises UserError."""
+    """What `--model` means: the weights file of one of SHIPPED or of mine (DATA/trained/joint), or a path.
+
+    Raises UserError.
+    """
     if model in SHIPPED:
         return shipped(SHIPPED[model])
     if model == "mine":
-        path = Layout(data).trained("joint") / WEIGHTS_FILE
+        path = Layout(data).trained("joint") / "weights.safetensors"
         if not path.exists():
             raise UserError(
                 f"--model mine: {path} is missing; train one (dvc repro train_joint) or use --model shipped"
             )
         return path
     path = Path(model)
-    if not path.is_file():
+    if not (path.is_file() or (path / ONNX_CARD).is_file()):
         raise UserError(
-            f"--model {printable(model)}: no such file; there are {', '.join(SHIPPED)}, mine and paths of weights files"
+            f"--model {printable(model)}: no such file; there are {', '.join(SHIPPED)}, mine, paths of weights files "
+            "and of folders that export --onnx wrote"
         )
     return path
 
 
-def open_model(path: Path, device: torch.device) -> System:
-    """The joint system of a weights file. Raises UserError that tells what a wrong file holds."""
-    try:
-        keys = load_tensors(path)[0].keys()
-    except CheckpointError as error:
-        held = _held(path)
-        raise UserError(f"{printable(path)}: holds {held}; needs a joint system") if held else error from None
-    if not all(any(key.startswith(f"{name}/g/") for key in keys) for name in CHANNELS):
-        alone = any(key.startswith("g/") for key in keys)
-        held = "one net, trained alone" if alone else _held(path) or "no net that is known here"
-        raise UserError(f"{printable(path)}: holds {held}; needs a joint system (data/trained/joint, or an export)")
-    return read_system(path, device)
+def open_model(path: Path, device: str, runtime: str = "auto") -> System:
+    """The system of a weights file or ONNX folder, run by a row of RUNTIMES. Raises UserError."""
+    if runtime not in RUNTIMES:
+        raise UserError(f"--runtime {printable(runtime)}: there are {', '.join(RUNTIMES)}")
+    return RUNTIMES[runtime](path, device)
 
 
-def _held(path: Path) -> str:
-    """The net of a file ("the edge detector"); "" where it is none that is known."""
-    try:
-        return f"the {identify(path).replace('_', ' ')}"
-    except WeightsError:
-        return ""
+def _torch(path: Path, device: str) -> System:
+    if path.is_dir():
+        raise UserError(f"{printable(path)}: an ONNX system, which --runtime torch cannot run; leave the option out")
+    from pipeline.apps.torch_nets import open_weights
+
+    return open_weights(path, pick_device(device))
+
+
+def _onnx(path: Path, device: str) -> System:
+    if device not in ("auto", "cpu"):
+        raise UserError(f"--device {printable(device)}: ONNX Runtime runs on the CPU here; --runtime torch takes it")
+    from pipeline.apps.onnx_nets import read_onnx
+
+    return read_onnx(path if path.is_dir() else _exported(path))
+
+
+def _exported(path: Path) -> Path:
+    """The ONNX folder of a weights file, made at the first call and kept in the cache."""
+    folder = state_folder() / "onnx" / sha256(path)[:32]
+    if not (folder / ONNX_CARD).is_file():
+        console.print(f"{printable(path.name)}: exported to ONNX, once")
+        from pipeline.apps.onnx_export import export
+
+        export(path, folder, int8=False)
+    return folder
+
+
+def _any(path: Path, device: str) -> System:
+    return (_onnx if path.is_dir() else _torch)(path, device)
+
+
+RUNTIMES: dict[str, Callable[[Path, str], System]] = {"auto": _any, "torch": _torch, "onnx": _onnx}

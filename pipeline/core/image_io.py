@@ -196,8 +196,17 @@ def write_gray(path: Path, gray: Gray) -> None:
     _encode(path, to_uint8(gray))
 
 
+def png(gray: Gray) -> bytes:
+    """Sketch or edge map as an 8-bit PNG file's content."""
+    return _png(to_uint8(gray))
+
+
 def _encode(path: Path, image: NDArray[np.uint8]) -> None:
+    write_bytes(path, _png(image))
+
+
+def _png(image: NDArray[np.uint8]) -> bytes:
     done, data = cv2.imencode(".png", np.ascontiguousarray(image))
     if not done:
-        raise ImageError(f"{path}: cannot encode an array of shape {image.shape}")
-    write_bytes(path, data.tobytes())
+        raise ValueError(f"no PNG can be made of an array of shape {image.shape}")
+    return bytes(data.tobytes())

@@ -5,18 +5,22 @@ opens it. A baseline is a row by its file alone: pipeline/training/baselines/NAM
 
     def open_system(layout: Layout, device: torch.device) -> Callable[[sketches], tuple[photos, strokes or None]]
 
-and stands in data/trained/NAME; nothing of it is imported before it is opened.
+and stands in data/trained/NAME; nothing of it is imported before it is opened. One that ends with _refined stands
+behind our SCN, in data/trained/scn.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.apps.system import Net, load_net, load_system, refined, synthesized
+from pipeline.apps.system import System as Nets
+from pipeline.apps.system import mirrored as smooth
+from pipeline.apps.system import synthesized
+from pipeline.apps.torch_nets import load_net, load_system
 from pipeline.core.dataset import Split
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
@@ -31,6 +35,7 @@ LikeSystem = Callable[[Pixels, Pixels], Made]
 """The same, told beside each sketch the photo (N, S, S, 3) whose tones to take."""
 
 HALF = np.float32(0.5)
+REFINED = "_refined"
 Opener = Callable[[Layout, torch.device], System]  # of a baseline
 BASELINES: LazyTable[Opener] = LazyTable("baseline", "pipeline.training.baselines", "open_system")
 KINDS = {"deformed": "sketch", "simplified": "clean", "product": "product"}  # kind of drawing -> packed layers
@@ -82,18 +87,22 @@ def _apart(layout: Layout, device: torch.device, mirrored: bool) -> System:
 
 
 def _both(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> System:
-    nets = load_system(layout, stage, str(device))
-    scn, isn = (Net(module, device, nets.size, mirrored) for module in (nets.scn, nets.isn))
+    nets = _nets(stage, layout, device, mirrored)
 
     def draw(sketches: Pixels) -> Made:
-        strokes = refined(scn, sketches)
-        return synthesized(isn, strokes), strokes
+        strokes = nets.refine(sketches)
+        return nets.photos(strokes), strokes
 
     return draw
 
 
+def _nets(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> Nets:
+    nets = load_system(layout, stage, str(device))
+    return nets.mirrored() if mirrored else nets
+
+
 def _joint_like(layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
-    nets = replace(load_system(layout, "joint", str(device)), mirrored=mirrored)
+    nets = _nets("joint", layout, device, mirrored)
 
     def draw(sketches: Pixels, photos: Pixels) -> Made:
         strokes = nets.refine(sketches)
@@ -104,7 +113,7 @@ def _joint_like(layout: Layout, device: torch.device, mirrored: bool) -> LikeSys
 
 def _isn(layout: Layout, device: torch.device, mirrored: bool) -> System:
     trained = load_net(layout, "isn", device)
-    isn = Net(trained.module, device, trained.size, mirrored)
+    isn = smooth(trained) if mirrored else trained
     return lambda sketches: (synthesized(isn, strokes_of(unit(np.asarray(sketches)))), None)
 
 
@@ -144,7 +153,8 @@ class Systems(Mapping[str, Row]):
         if name in OWN:
             return OWN[name]
         BASELINES.module(name)  # raises for a name that is none
-        return Row(("deformed", "simplified"), (name,), partial(_baseline, name))
+        behind = ("scn",) if name.endswith(REFINED) else ()
+        return Row(("deformed", "simplified"), (name, *behind), partial(_baseline, name))
 
     def __iter__(self) -> Iterator[str]:
         return iter([*OWN, *BASELINES])

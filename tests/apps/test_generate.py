@@ -9,13 +9,13 @@ import torch
 from typer.testing import CliRunner
 
 from pipeline.apps import tones
-from pipeline.apps.generate import Style, style_code
-from pipeline.apps.system import read_system
+from pipeline.apps.faces import Style, style_code
+from pipeline.apps.torch_nets import read_system
 from pipeline.cli import app
 from pipeline.core.image_io import read_photo, write_gray, write_photo
 from pipeline.drawing.face_prior import Eyes
 from pipeline.stages.demo.renderer import render_face
-from pipeline.training.checkpoint import load_tensors, prefixed, save_tensors
+from pipeline.training.checkpoint import prefixed, save_tensors
 from pipeline.training.nets import ModulatedParams, StyledParams, make_generator
 
 CODE, SIZE = 6, 64
@@ -82,12 +82,12 @@ def test_each_choice_gives_another_photo_and_the_same_one_again(here: Path) -> N
 
 def test_a_tone_is_the_code_that_the_file_names_and_like_is_the_photo_s(here: Path) -> None:
     path = here / "s.safetensors"
-    system, card = read_system(path, torch.device("cpu")), load_tensors(path)[1]
-    assert style_code(system, Style(), card) is None
-    np.testing.assert_array_equal(style_code(system, Style(tone="light-fair"), card), np.ones(CODE))
-    np.testing.assert_allclose(style_code(system, Style(seed=4), card), card["draws"][1], atol=1e-6)
+    system = read_system(path, torch.device("cpu"))
+    assert style_code(system, Style()) is None
+    np.testing.assert_array_equal(style_code(system, Style(tone="light-fair")), np.ones(CODE))
+    np.testing.assert_allclose(style_code(system, Style(seed=4)), system.card["draws"][1], atol=1e-6)
     face = np.zeros((1, SIZE, SIZE, 3), np.uint8)
-    codes = [style_code(system, Style(like=here / "p.jpg.png"), card), system.style(face)[0]]
+    codes = [style_code(system, Style(like=here / "p.jpg.png")), system.style(face)[0]]
     assert np.abs(codes[0] - codes[1]).max() > 0.01
 
 

@@ -6,11 +6,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
-from pipeline.apps.generate import fit_square
 from pipeline.apps.model import SHIPPED_SYSTEM, open_model
+from pipeline.apps.understand import fit_square
 from pipeline.core.image_io import Picture
 from pipeline.core.outcome import Refused
 from pipeline.core.params import load
@@ -194,7 +193,7 @@ def test_any_size(shape: tuple[int, int]) -> None:
 
 def test_the_photo_is_the_same_on_any_paper() -> None:
     """The bar: photos that differ by at most 2 of 255 in the mean."""
-    system = open_model(shipped(SHIPPED_SYSTEM), torch.device("cpu"))
+    system = open_model(shipped(SHIPPED_SYSTEM), "cpu")
 
     def photo(sheet: NDArray[np.floating]) -> NDArray[np.floating]:
         return system.photo(to_uint8(fit_square(on(sheet).sketch, system.size)))[1].astype(float)

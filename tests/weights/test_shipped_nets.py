@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipeline.apps.model import SHIPPED_SYSTEM, model_file
-from pipeline.apps.system import read_system
+from pipeline.apps.torch_nets import read_system
 from pipeline.core import workspace
 from pipeline.core.layout import Layout
 from pipeline.core.params import load

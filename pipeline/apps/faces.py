@@ -1,0 +1,120 @@
+"""Drawings of faces through the trained nets, as arrays: what all commands on drawings, studio and Python share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.apps.model import model_file, open_model
+from pipeline.apps.system import Codes, System
+from pipeline.apps.understand import Intake, Understood, understand
+from pipeline.core import params
+from pipeline.core.errors import UserError
+from pipeline.core.image_io import Picture, import_picture
+from pipeline.core.outcome import Task
+from pipeline.core.polarity import Photo, Sketch, Strokes, to_uint8
+from pipeline.core.printable import printable
+from pipeline.stages.crop.align import align, crop_photo
+from pipeline.stages.crop.settings import CropParams, Unusable
+
+
+@dataclass(frozen=True)
+class Style:
+    """Whose tones a photo takes: one of the three, or none of them, the neutral ones."""
+
+    like: Path | None = None  # those of a photo of a face
+    tone: str = ""  # one of the system's own, by name
+    seed: int | None = None  # one of its training photos'
+
+    def __post_init__(self) -> None:
+        if sum(value not in (None, "") for value in (self.like, self.tone, self.seed)) > 1:
+            raise UserError("generate: one of --like, --tone, --seed")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The system that a command asks for."""
+
+    model: str
+    runtime: str
+    device: str
+    data: Path
+    mirrored: bool = False
+
+    def opened(self, refine: float) -> System:
+        """The system, told how far strokes may leave the drawing. Raises UserError."""
+        system = replace(open_model(model_file(self.model, self.data), self.device, self.runtime), level=refine)
+        return system.mirrored() if self.mirrored else system
+
+    def told(self) -> dict[str, object]:
+        """For summary.json."""
+        file = printable(model_file(self.model, self.data))
+        return {"model": file, "runtime": self.runtime, "device": self.device, "mirrored": self.mirrored}
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face of a drawing."""
+
+    drawing: Sketch  # (S, S) as it was understood, laid as the nets know faces
+    strokes: Strokes  # (S, S) calibrated, 1 = ink
+    photo: Photo  # (S, S, 3)
+    notes: tuple[str, ...]  # what was done to the drawing
+
+
+def style_code(system: System, style: Style) -> Codes | None:
+    """The code (code,) of a style; None: neutral.
+
+    Raises UserError for a tone that there is none, a photo without a face, a system that takes no style.
+    """
+    if style == Style():
+        return None
+    if not system.takes_styles:
+        raise UserError("generate: this system takes no style: --like, --tone and --seed go with --model photo")
+    if style.like is not None:
+        codes: Codes = system.style(photo_crop(style.like, import_picture(style.like), system.size)[None])
+        return np.asarray(codes[0])
+    tones, draws = system.card.get("tones", {}), system.card.get("draws", [])
+    if not draws:
+        raise UserError("generate: --tone and --seed: this file has no tones; cali-sketch export writes one that has")
+    if style.seed is not None:
+        return np.asarray(draws[style.seed % len(draws)], np.float32)
+    if style.tone not in tones:
+        raise UserError(f"generate: no tone '{printable(style.tone)}'; there are {', '.join(tones)}")
+    return np.asarray(tones[style.tone], np.float32)
+
+
+def photo_crop(path: Path, picture: Picture, side: int) -> Photo:
+    """The face of a photo, cut as the training photos are. Raises UserError where there is none."""
+    crop = replace(params.load(CropParams, "crop"), size=side)
+    photo = picture.on_white()
+    try:
+        return crop_photo(photo, align(path, photo, crop)[0], crop)
+    except Unusable as error:
+        raise UserError(f"--like {printable(path)}: {error.reason} {error.detail}".rstrip()) from error
+
+
+def calibrated(system: System, picture: Picture, intake: Intake) -> tuple[list[Understood], NDArray[np.float32]]:
+    """A picture of a drawing through the SCN: its faces, and the strokes (N, S, S) of each, 1 = ink. Raises Refused."""
+    found = understand(picture, system.size, intake)
+    return found, system.refine(np.stack([to_uint8(face.sketch) for face in found]))
+
+
+def faces(system: System, picture: Picture, intake: Intake, code: Codes | None = None) -> list[Face]:
+    """A picture of a drawing through both nets, a Face each that was found. Raises Refused."""
+    found, strokes = calibrated(system, picture, intake)
+    photos = system.photos(strokes, None if code is None else np.repeat(code[None], len(found), 0))
+    made = zip(found, strokes, photos, strict=True)
+    return [Face(face.sketch, Strokes(lines), photo, face.notes) for face, lines, photo in made]
+
+
+def numbered(task: Task, count: int) -> list[Task]:
+    """The task itself, or one a face, NAME.face1 and so on."""
+    return [task] if count == 1 else [replace(task, name=f"{task.name}.face{i + 1}") for i in range(count)]
+
+
+def told(notes: Sequence[tuple[str, ...]]) -> list[str]:
+    """Of several faces, each note once."""
+    return list(dict.fromkeys(note for some in notes for note in some))

@@ -1,0 +1,134 @@
+"""A trained system as ONNX: a folder of nets that any runtime reads; what lies in it: pipeline.apps.onnx_nets."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.blocks import with_plain_norms
+from models.generators.modulated import StyledGenerator
+from pipeline.apps.onnx_nets import CARD, ISN, SCN, STYLE
+from pipeline.apps.system import System, refined
+from pipeline.apps.torch_nets import TorchNet, open_weights
+from pipeline.core.errors import UserError
+from pipeline.core.files import new_folder
+from pipeline.core.polarity import strokes_of, to_uint8, unit
+from pipeline.stages.demo.renderer import render_face
+from pipeline.styles import STYLES
+
+EXAMPLES = 2  # an example batch of one would be taken for a fixed size
+FACES = 8  # ours: rendered faces whose drawings tell int8 what values to expect, in each style that needs no params
+NEEDED = "--onnx: the exporter needs two packages more: pip install 'cali-sketch[onnx]'"
+
+
+def export(path: Path, folder: Path, int8: bool) -> None:
+    """A weights file -> FOLDER. `int8`: convolutions of 8 bits, but for each net's first and last.
+
+    Raises UserError for a file that is no system, and where the packages that export are missing.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UserError(NEEDED) from error
+    system = open_weights(path, torch.device("cpu"))
+    with new_folder(folder) as to:
+        nets = {SCN: (system.scn, "level", "calibrated"), ISN: (system.isn, "style", "photo")}
+        for name, (net, told, made) in nets.items():
+            _write(_module(net), _example(net), (("strokes", told), made), to / name)
+        isn = _module(system.isn)
+        if isinstance(isn, StyledGenerator):
+            photos = torch.rand(EXAMPLES, 3, system.size, system.size)
+            _write(isn.encoder, (photos,), (("photo",), "style"), to / STYLE)
+        if int8:
+            _quantize(system, to)
+        kept = {"size": system.size, "runtime": "onnx", "int8": int8}
+        (to / CARD).write_text(json.dumps(dict(system.card) | kept, indent=1))
+
+
+def _module(net: Any) -> nn.Module:
+    assert isinstance(net, TorchNet)
+    return net.module
+
+
+def _example(net: Any) -> tuple[Tensor, ...]:
+    strokes = torch.rand(EXAMPLES, 1, net.size, net.size)
+    return (strokes, torch.rand(EXAMPLES, net.code)) if net.code else (strokes,)
+
+
+def _write(module: nn.Module, example: tuple[Tensor, ...], names: tuple[tuple[str, ...], str], path: Path) -> None:
+    """One net, its batch of any size."""
+    batch = torch.export.Dim("batch")
+    with _quiet():
+        torch.onnx.export(
+            with_plain_norms(module).eval(),
+            example,
+            str(path),
+            input_names=list(names[0][: len(example)]),
+            output_names=[names[1]],
+            dynamic_shapes=tuple({0: batch} for _ in example),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of its own deprecations."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _quantize(system: System, folder: Path) -> None:
+    """Both nets with their inner convolutions in 8 bits, per channel, by drawings of rendered faces."""
+    drawings = _drawings(system.size)
+    strokes = strokes_of(unit(drawings))
+    for name, net, given in ((SCN, system.scn, strokes), (ISN, system.isn, refined(system.scn, drawings))):
+        told = {} if not net.code else {("level" if name == SCN else "style"): np.zeros((1, net.code), np.float32)}
+        _to_int8(folder / name, [{"strokes": part[None, None]} | told for part in given])
+
+
+def _to_int8(path: Path, inputs: list[dict[str, NDArray[np.float32]]]) -> None:
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc, unused-ignore]
+        def __init__(self) -> None:
+            self.left = iter(inputs)
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            return next(self.left, None)
+
+    convolutions = [node.name for node in onnx.load(path).graph.node if node.op_type == "Conv"]
+    whole = path.with_suffix(".float.onnx")
+    path.rename(whole)
+    quantize_static(
+        whole,
+        path,
+        Reader(),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=["Conv"],
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=[convolutions[0], convolutions[-1]],
+    )
+    whole.unlink()
+
+
+def _drawings(side: int) -> NDArray[np.uint8]:
+    """Sketches (N, S, S) of rendered faces, 255 = paper, in every style."""
+    from pipeline.core import params
+
+    faces = [render_face(side, 1, number).photo for number in range(FACES)]
+    styles: dict[str, Any] = {name: params.load(style.params, f"styles.{name}") for name, style in STYLES.items()}
+    return np.stack([to_uint8(STYLES[name].draw(face, styles[name])) for face in faces for name in styles])

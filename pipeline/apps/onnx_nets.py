@@ -1,0 +1,94 @@
+"""Trained nets run by ONNX Runtime: a folder that `export --onnx` wrote. Nothing here imports torch.
+
+FOLDER/scn.onnx: strokes (N, 1, S, S) and, of a net that is told, level (N, 1) -> calibrated (N, 1, S, S).
+FOLDER/isn.onnx: strokes (N, 1, S, S) and, of a net that is told, style (N, code) -> photo (N, 3, S, S).
+FOLDER/style.onnx, where there are styles: photo (N, 3, S, S) -> style (N, code).
+All float32 in [0, 1] (styles in [-1, 1]), strokes 1 = ink. FOLDER/card.json: what the system is, its tones.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from pipeline.apps.system import Codes, System
+from pipeline.core.cores import threads
+from pipeline.core.errors import UserError
+from pipeline.core.polarity import unit
+from pipeline.core.printable import printable
+
+CARD, SCN, ISN, STYLE = "card.json", "scn.onnx", "isn.onnx", "style.onnx"
+BATCH = 8
+NO_STYLE = "this system takes no style: its photos have the tones that the training photos had most"
+
+
+@dataclass(frozen=True)
+class OnnxNet:
+    """One generator, a `Net`."""
+
+    session: Any
+    encoder: Any | None
+    size: int
+
+    @property
+    def code(self) -> int:
+        given = self.session.get_inputs()[1:]
+        return int(given[0].shape[1]) if given else 0
+
+    @property
+    def reads_styles(self) -> bool:
+        return self.encoder is not None
+
+    def __call__(self, strokes: NDArray[np.float32], codes: Codes | None = None) -> NDArray[np.float32]:
+        given = [np.asarray(strokes, np.float32)[:, None]]
+        if self.code:
+            given.append(np.zeros((len(strokes), self.code), np.float32) if codes is None else codes)
+        return _run(self.session, given)
+
+    def style(self, photos: NDArray[np.uint8]) -> Codes:
+        """As of `Net`. Raises UserError where it reads none."""
+        if self.encoder is None:
+            raise UserError(NO_STYLE)
+        return _run(self.encoder, [unit(np.asarray(photos)).transpose(0, 3, 1, 2)])
+
+
+def _run(session: Any, given: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The session's one output for inputs (N, …), a few of them at a time."""
+    names = [value.name for value in session.get_inputs()]
+    starts = range(0, len(given[0]), BATCH)
+    parts = [{k: np.ascontiguousarray(v[i : i + BATCH]) for k, v in zip(names, given, strict=True)} for i in starts]
+    return np.concatenate([session.run(None, part)[0] for part in parts])
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether a path is a folder of this kind."""
+    return (path / CARD).is_file()
+
+
+def read_onnx(folder: Path) -> System:
+    """The system of a folder. Raises UserError where a file is missing or not whole."""
+    try:
+        card = json.loads((folder / CARD).read_text())
+        scn, isn = _session(folder / SCN), _session(folder / ISN)
+        style = _session(folder / STYLE) if (folder / STYLE).exists() else None
+        return System(OnnxNet(scn, None, card["size"]), OnnxNet(isn, style, card["size"]), card=card)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{printable(folder)}: no whole ONNX system ({error}); export it again") from error
+
+
+def _session(path: Path) -> Any:
+    """A session on this machine's cores that leaves them to others while it waits."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises its own kinds, one a fault
+        raise ValueError(f"{path.name}: {(str(error).splitlines() or ['unreadable'])[0][:200]}") from error

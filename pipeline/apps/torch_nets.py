@@ -1,0 +1,132 @@
+"""Trained nets run by torch: from the weights files of the training stages, or as `export` wrote them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.blocks import without_parametrizations
+from models.generators.modulated import StyledGenerator
+from pipeline.apps.system import Codes, System
+from pipeline.core.devices import pick_device
+from pipeline.core.errors import UserError
+from pipeline.core.layout import Layout
+from pipeline.core.params import build
+from pipeline.core.polarity import unit
+from pipeline.core.printable import printable
+from pipeline.training.checkpoint import CheckpointError, load_tensors
+from pipeline.training.nets import GENERATORS, make_generator, params_of
+from pipeline.weights.intake import identify
+from pipeline.weights.registry import WeightsError
+
+BATCH = 8
+CHANNELS = {"scn": (1, 1), "isn": (1, 3)}
+WEIGHTS_FILE = "weights.safetensors"
+NO_STYLE = "this system takes no style: its photos have the tones that the training photos had most"
+
+
+@dataclass(frozen=True)
+class TorchNet:
+    """One trained generator on one device, a `Net`."""
+
+    module: nn.Module
+    device: torch.device
+    size: int
+
+    @property
+    def code(self) -> int:
+        return int(getattr(self.module, "code", 0))
+
+    @property
+    def reads_styles(self) -> bool:
+        return isinstance(self.module, StyledGenerator)
+
+    @torch.inference_mode()
+    def __call__(self, strokes: NDArray[np.float32], codes: Codes | None = None) -> NDArray[np.float32]:
+        told = [] if codes is None else [codes]
+        parts = zip(_parts(strokes), *map(_parts, told), strict=True)
+        made = [self._made(*(part.to(self.device) for part in given)).cpu().numpy() for given in parts]
+        return np.concatenate(made)
+
+    def _made(self, strokes: Tensor, *code: Tensor) -> Tensor:
+        made: Tensor = self.module(strokes[:, None], *code).float()
+        return made
+
+    @torch.inference_mode()
+    def style(self, photos: NDArray[np.uint8]) -> Codes:
+        """As of `Net`. Raises UserError where it reads none."""
+        if not isinstance(self.module, StyledGenerator):
+            raise UserError(NO_STYLE)
+        parts = (part.permute(0, 3, 1, 2).to(self.device) for part in _parts(unit(np.asarray(photos))))
+        return np.concatenate([self.module.style(part).cpu().numpy() for part in parts])
+
+
+def _parts(values: NDArray[np.float32]) -> Iterator[Tensor]:
+    for i in range(0, len(values), BATCH):
+        yield torch.from_numpy(np.ascontiguousarray(values[i : i + BATCH], np.float32))
+
+
+def load_system(layout: Layout, stage: str, device: str) -> System:
+    """The system after `stage`: "joint", or "apart" for SCN and ISN as trained alone.
+
+    Raises CheckpointError where a weights file is missing or not whole.
+    """
+    on = pick_device(device)
+    if stage == "joint":
+        return read_system(layout.trained("joint") / WEIGHTS_FILE, on)
+    return System(load_net(layout, "scn", on), load_net(layout, "isn", on))
+
+
+def load_net(layout: Layout, stage: str, device: torch.device) -> TorchNet:
+    """The net of stage "scn" or "isn", as trained alone. Raises CheckpointError."""
+    return _read(*load_tensors(layout.trained(stage) / WEIGHTS_FILE), stage, "g/", device)
+
+
+def read_system(path: Path, device: torch.device) -> System:
+    """Both nets from one weights file of the joint stage, or as `export` wrote it."""
+    tensors, about = load_tensors(path)
+    scn, isn = (_read(tensors, about, name, f"{name}/g/", device) for name in CHANNELS)
+    return System(scn, isn, card=about)
+
+
+def _read(
+    tensors: Mapping[str, Tensor], about: Mapping[str, Any], name: str, prefix: str, device: torch.device
+) -> TorchNet:
+    net = make_generator(generator_params(about, name), CHANNELS[name])
+    net.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    return TorchNet(without_parametrizations(net).eval().to(device), device, about["size"])
+
+
+def generator_params(about: Mapping[str, Any], name: str) -> Any:
+    """G's architecture, an instance of its kind's params, from a weights file's header."""
+    values = about["params"][name]["net"]["generator"]
+    kind = params_of(GENERATORS)[values["kind"]]
+    known = {field.name for field in fields(kind)}  # older files name options that their kind never used
+    return build(kind, {key: value for key, value in values.items() if key in known}, f"{name} weights header")
+
+
+def open_weights(path: Path, device: torch.device) -> System:
+    """The joint system of a weights file. Raises UserError that tells what a wrong file holds."""
+    try:
+        keys = load_tensors(path)[0].keys()
+    except CheckpointError as error:
+        held = _held(path)
+        raise UserError(f"{printable(path)}: holds {held}; needs a joint system") if held else error from None
+    if not all(any(key.startswith(f"{name}/g/") for key in keys) for name in CHANNELS):
+        alone = any(key.startswith("g/") for key in keys)
+        held = "one net, trained alone" if alone else _held(path) or "no net that is known here"
+        raise UserError(f"{printable(path)}: holds {held}; needs a joint system (data/trained/joint, or an export)")
+    return read_system(path, device)
+
+
+def _held(path: Path) -> str:
+    """The net of a file ("the edge detector"); "" where it is none that is known."""
+    try:
+        return f"the {identify(path).replace('_', ' ')}"
+    except WeightsError:
+        return ""
