@@ -24,6 +24,7 @@ class Split:
     digest: str  # of all layers
     made_with: Mapping[str, Any] = field(default_factory=dict)  # layer -> params of the stage that made it
     eyes: Mapping[str, Sequence[float]] = field(default_factory=dict)  # eye_y, eye_distance of faces framed otherwise
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)  # layer that is paper for some -> who has it
 
     @property
     def size(self) -> int:
@@ -52,4 +53,4 @@ def read_split(layout: Layout, split: str) -> Split:
     index = json.loads((folder / "index.json").read_text())
     layers = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in index["layers"]}
     digest = hashlib.sha256(json.dumps(index["layers"], sort_keys=True).encode()).hexdigest()
-    return Split(index["ids"], layers, digest, index.get("made_with", {}), index.get("eyes", {}))
+    return Split(index["ids"], layers, digest, index.get("made_with", {}), index.get("eyes", {}), index.get("only", {}))

@@ -70,11 +70,11 @@ class Drawings:
 
 
 def drawings(split: Split, kind: str) -> dict[str, Drawings]:
-    """Style -> its drawings; those of people come last. Canny ⊙ HED is a kind of one style, of that name."""
+    """Style -> its drawings; those of people come last, where all have one. Canny ⊙ HED is a kind of one style."""
     if kind == "product":
         return {"product": Drawings(split.layers["product"], True)}
     prefix = f"{KINDS[kind]}/"
-    names = [name for name in split.layers if name.startswith(prefix)]
+    names = [name for name in split.layers if name.startswith(prefix) and name not in split.only]
     return {name.removeprefix(prefix): Drawings(split.layers[name], False) for name in names}
 
 

@@ -1,7 +1,8 @@
 """Stage pack: every layer of every face in one memory-mapped array per split, checked for completeness.
 
 data/packed/SPLIT/index.json   ids, sources' sha256, the sha256 of each layer and the params it was made with; where the
-                               eyes are of faces that crop.framings placed (eye_y, eye_distance)
+                               eyes are of faces that crop.framings placed (eye_y, eye_distance); the faces that have
+                               a layer which others lack
 data/packed/SPLIT/LAYER.npy    uint8, as on disk: photos RGB, sketches 255 = paper, edges 255 = edge
 
 The layer `product` is Canny ⊙ HED, with HED lifted in the face where asked: what the ISN is trained on and the SCN
@@ -66,6 +67,9 @@ class Layer:
     folder: Path
     stage: str
     made: Path  # the folder that tells how
+    instead: Path | None = (
+        None  # folder of a picture of every face, where some have none in `folder`: paper of its size
+    )
 
     def file(self, face_id: str) -> Path:
         return self.folder / f"{face_id}.png"
@@ -110,7 +114,7 @@ def layers_of(layout: Layout, styles: tuple[str, ...]) -> list[Layer]:
         layers.append(Layer(f"sketch/{style}", made / "deformed", f"simplify@{style}", made))
         layers.append(Layer(f"clean/{style}", made / "clean", f"simplify@{style}", made))
     if layout.artist.is_dir():
-        layers.append(Layer("sketch/artist", layout.artist, "crop", layout.faces))
+        layers.append(Layer("sketch/artist", layout.artist, "crop", layout.faces, layout.photos))
     return layers
 
 
@@ -137,17 +141,29 @@ def run(params: PackParams, styles: tuple[str, ...], eyes: Eyes, data: Path, job
             own["product"] = digest
             index = {"ids": [f.id for f in part], "sources": {f.id: f.sha256 for f in part}, "layers": own}
             index["eyes"] = {f.id: list(f.eyes) for f in part if f.eyes}
+            if only := _only(layers, part):
+                index["only"] = only
             index["made_with"] = {layer.name: made_with(layer.made) for layer in layers}
             write_bytes(folder / name / "index.json", json.dumps(index, indent=1).encode())
 
 
 def _check(layer: Layer, faces: list[Face]) -> None:
-    missing = [face.id for face in faces if not layer.file(face.id).exists()]
-    if missing:
+    missing = _missing(layer, faces)
+    if missing and layer.instead is None:
         raise UserError(
             f"pack: {len(missing)} faces have no {layer.name} in {layer.folder}, first {missing[0]}; "
             f"run: dvc repro {layer.stage}"
         )
+
+
+def _missing(layer: Layer, faces: list[Face]) -> list[str]:
+    return [face.id for face in faces if not layer.file(face.id).exists()]
+
+
+def _only(layers: list[Layer], faces: list[Face]) -> dict[str, list[str]]:
+    """Layer that some of the faces lack -> the ids of those that have it."""
+    gone = {layer.name: set(_missing(layer, faces)) for layer in layers if layer.instead}
+    return {name: [face.id for face in faces if face.id not in lack] for name, lack in gone.items() if lack}
 
 
 def _pack_layer(task: tuple[Path, list[Face], Layer]) -> str:
@@ -195,4 +211,6 @@ def _write_layer(path: Path, shape: tuple[int, ...], images: Iterable[NDArray[np
 
 def _pixels(layer: Layer, face_id: str) -> NDArray[np.uint8]:
     path = layer.file(face_id)
+    if layer.instead and not path.exists():
+        return np.full(read_photo(layer.instead / path.name).shape[:2], 255, np.uint8)
     return read_photo(path) if layer.name == "photo" else to_uint8(read_gray(path))

@@ -74,6 +74,9 @@ class Batches:
         at = self.device if fits(sum(layer.nbytes for layer in read.values()), self.device) else torch.device("cpu")
         self.layers = {name: layer.to(at) for name, layer in read.items()}
         self.at = at
+        self.some = {i: _have(split, name) for i, name in enumerate(sketches) if name in split.only}
+        if sketches and len(self.some) == len(sketches):
+            raise UserError(f"training: only some faces have {', '.join(sketches)}; name another kind in drawn, too")
         works = hand is not None and sketches and hand.works()
         self.hand = Hands(hand, split, at) if hand and works else None
 
@@ -102,7 +105,18 @@ class Batches:
         reach = self._reach()
         dy, dx = (int(v) - reach for v in rng.integers(0, 2 * reach + 1, 2))
         flip = self.augment.flip and rng.random() < 0.5
-        return nth_sample(self.seed, count, self.faces), style, dy, dx, int(flip)
+        face = nth_sample(self.seed, count, self.faces)
+        return face, self._style_of(face, style, count // self.faces), dy, dx, int(flip)
+
+    def _style_of(self, face: int, style: int, round_: int) -> int:
+        """The style drawn, where the face has it; one that only some have they have every other time round."""
+        if not self.some:
+            return style
+        own = [i for i, faces in self.some.items() if face in faces]
+        if own and round_ % 2:
+            return own[0]
+        common = [i for i in range(len(self.sketches)) if i not in self.some]
+        return style if style in (*common, *own) else common[face % len(common)]
 
     def _warps(self, rng: np.random.Generator) -> NDArray[np.float32]:
         """Turn and zoom about the middle, (N, 2, 3), as affine_grid takes them."""
@@ -146,6 +160,12 @@ class Batches:
             of = sent(torch.tensor([i for i, s in enumerate(styles) if s == style]), self.at)
             sketch[of] = _cut(self.layers[self.sketches[style]], face[of], rows[of], columns[of])
         return sketch
+
+
+def _have(split: Split, layer: str) -> frozenset[int]:
+    """Faces that have a layer which others lack."""
+    have = set(split.only[layer])
+    return frozenset(i for i, face in enumerate(split.ids) if face in have)
 
 
 def _reflected(index: Tensor, size: int) -> Tensor:

@@ -1,6 +1,7 @@
 """SYSTEMS: each row is made of the nets it names, on the drawings it names; a further one is a file."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,7 @@ def test_kinds_of_drawings_are_the_packed_layers(data: Path) -> None:
     assert list(drawings(split, "deformed")) == ["xdog", "fdog", "artist"]
     assert list(drawings(split, "simplified")) == ["xdog", "fdog"]
     np.testing.assert_array_equal(drawings(split, "deformed")["fdog"][1:3], split.layers["sketch/fdog"][1:3])
+    assert "fdog" not in drawings(replace(split, only={"sketch/fdog": split.ids[:1]}), "deformed")
     np.testing.assert_array_equal(drawings(split, "simplified")["fdog"][1:3], split.layers["clean/fdog"][1:3])
 
 

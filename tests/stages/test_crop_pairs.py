@@ -50,6 +50,36 @@ def test_drawings_follow_their_photos(tmp_path: Path) -> None:
         assert np.abs(gray - read_gray(layout.artist / f"{face.id}.png")).mean() < 0.02
 
 
+def test_a_set_without_a_folder_of_drawings_has_none_and_one_with_has_them_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sets side by side; a missing file in the set that has the folder is still told."""
+    for i, name in enumerate(
+        ("drawn/photos/a", "drawn/sketches/a", "drawn/photos/b", "plain/photos/a", "plain/photos/c")
+    ):
+        file = tmp_path / "in" / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        picture(i).save(file)
+    stage.run(replace(PARAMS, photos=str(tmp_path / "in"), max_rejected=0.5), tmp_path / "data", 1)
+    layout = Layout(tmp_path / "data")
+    assert [(r.source, r.reason) for r in read_rejected(layout)] == [("drawn/photos/b.png", "no sketch")]
+    assert {face.source: (layout.artist / f"{face.id}.png").exists() for face in read_faces(layout)} == {
+        "drawn/photos/a.png": True,
+        "plain/photos/a.png": False,
+        "plain/photos/c.png": False,
+    }
+    assert "without a folder sketches (crop.sketches), which have no drawing: 2" in capsys.readouterr().err
+
+
+def test_no_drawing_at_all_is_told_with_the_remedy(tmp_path: Path) -> None:
+    pair(tmp_path / "in", "a.png")
+    (tmp_path / "in" / "sketches").rmdir()
+    with pytest.raises(
+        UserError, match=r"no folder sketches stands beside a folder photos .*null where nobody has one"
+    ):
+        stage.run(replace(PARAMS, photos=str(tmp_path / "in")), tmp_path / "data", 1)
+
+
 @pytest.mark.parametrize("name", ["john.png", "john.2.png", "b[1].png", "wh*t.png", "wh?.png", "[a-z].png", "日本.png"])
 def test_a_name_is_no_pattern(tmp_path: Path, name: str) -> None:
     pair(tmp_path, name, "john.2.png", "john.png", "b[1].png", "b1.png", "wh*t.png", "what.png", "wh?.png", "why.png")

@@ -100,6 +100,20 @@ def test_changed_pixels_change_the_digest(data: Path) -> None:
     assert read_split(Layout(data), "train").digest != before
 
 
+def test_people_s_drawings_that_some_faces_lack_are_paper_there_and_the_index_tells_whose(data: Path) -> None:
+    write_gray(Layout(data).artist / "b.png", np.full((32, 32), 0.2, np.float32))
+    run(PARAMS, STYLES, EYES, data, 1)
+    train, test = (read_split(Layout(data), name) for name in ("train", "test"))
+    assert train.only == {"sketch/artist": ["b"]}
+    assert train.layers["sketch/artist"].mean((1, 2)).tolist() == [255, 51, 255]
+    assert test.only == {"sketch/artist": []}
+    assert (test.layers["sketch/artist"] == 255).all()
+    for face in "acd":
+        write_gray(Layout(data).artist / f"{face}.png", np.zeros((32, 32), np.float32))
+    run(PARAMS, STYLES, EYES, data, 1)
+    assert read_split(Layout(data), "train").only == {}
+
+
 def test_a_missing_layer_is_named_with_the_remedy_and_nothing_is_left(data: Path) -> None:
     (Layout(data).edges("hed") / "c.png").unlink()
     with pytest.raises(UserError, match=r"1 faces have no hed .*first c; run: dvc repro edges@hed"):

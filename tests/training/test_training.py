@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from models.losses import photo
 from models.losses.adversarial import feature_matching
 from pipeline.apps import export
-from pipeline.apps.system import load_system, read_system
+from pipeline.apps.torch_nets import load_system, read_system
 from pipeline.core.dataset import read_split
 from pipeline.core.errors import Stopped, UserError
 from pipeline.core.layout import Layout
@@ -477,6 +477,30 @@ def test_kinds_and_styles_name_layers(data: Path) -> None:
     assert sketch_layers(split, None) == ()
     with pytest.raises(UserError, match="people's drawings are asked for"):
         sketch_layers(split, both)
+
+
+def test_drawings_that_some_faces_have_come_every_other_round_of_theirs_and_of_no_one_else(data: Path) -> None:
+    """Face b has one by a person, black; the others have paper there, which no batch may show."""
+    split = read_split(Layout(data), "train")
+    drawn = np.full((3, SIZE, SIZE), 255, np.uint8)
+    drawn[1] = 0
+    flat = {"photo": np.stack([np.full((SIZE, SIZE, 3), 10 * i, np.uint8) for i in range(3)])}
+    layers = dict(split.layers) | flat | {"sketch/artist": drawn}
+    some = replace(split, layers=layers, only={"sketch/artist": ["b"]})
+    still = AugmentParams(flip=False, shift_px=0, angle_deg=0, zoom=0)
+    batches = Batches(some, ("photo",), ("sketch/xdog", "clean/xdog", "sketch/artist"), 3, still, 0)
+    seen = Counter[tuple[int, int, str]]()
+    for step in range(40):
+        batch = batches(step)
+        for photo_, sketch in zip(batch["photo"], batch["sketch"], strict=True):
+            ink = float(sketch.mean())
+            kind = "people" if ink == 1 else "paper" if ink == 0 else "style"
+            seen[round(float(photo_.mean()) * 25.5), step % 2, kind] += 1
+    assert seen[1, 1, "people"] == 20
+    assert 0 < seen[1, 0, "people"] < 20
+    assert {kind for face, _, kind in seen if face != 1} == {"style"}
+    with pytest.raises(UserError, match="only some faces have sketch/artist; name another kind"):
+        Batches(some, ("photo",), ("sketch/artist",), 3, still, 0)
 
 
 def mark(data: Path, split: str, value: int) -> None:

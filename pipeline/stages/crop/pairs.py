@@ -19,13 +19,24 @@ def is_photo(source: str, pair: tuple[str, str] | None) -> bool:
     return pair is None or pair[0] in Path(source).parts[:-1]
 
 
+def has_drawings(root: Path, source: str, pair: tuple[str, str]) -> bool:
+    """Whether the set of the photo root/source came with drawings: pair[1] stands beside its pair[0]."""
+    return _sketches(root, source, pair)[0].is_dir()
+
+
+def _sketches(root: Path, source: str, pair: tuple[str, str]) -> tuple[Path, tuple[str, ...]]:
+    """Where the last component pair[0] of a photo's path is pair[1], and the folders below that lead to the drawing."""
+    old, new = pair
+    parts = Path(source).parts
+    at = len(parts) - 2 - parts[-2::-1].index(old)
+    return root.joinpath(*parts[:at], new), parts[at + 1 : -1]
+
+
 def sketch_file(root: Path, source: str, pair: tuple[str, str]) -> Path:
     """The drawing of the photo root/source: same name, where the last component pair[0] is pair[1]. Raises Unusable."""
-    old, new = pair
-    parts = list(Path(source).parts)
-    at = len(parts) - 2 - parts[-2::-1].index(old)
     photo = Path(source)
-    folder = root.joinpath(*parts[:at], new, *parts[at + 1 : -1])
+    sketches, below = _sketches(root, source, pair)
+    folder = sketches.joinpath(*below)
     files = [file for file in beside(folder, photo.stem) if file.suffix.lower() in SUFFIXES]
     same = [file for file in files if file.suffix.lower() == photo.suffix.lower()]
     if not files:

@@ -22,7 +22,7 @@ from pipeline.stages.crop.align import align, crop_photo, crop_sketch
 from pipeline.stages.crop.exposures import exposed
 from pipeline.stages.crop.ids import make_id
 from pipeline.stages.crop.near_duplicates import warn_of_near_duplicates
-from pipeline.stages.crop.pairs import is_photo, read_sketch, sketch_file
+from pipeline.stages.crop.pairs import has_drawings, is_photo, read_sketch, sketch_file
 from pipeline.stages.crop.settings import CropParams, Matrix, Unusable
 from pipeline.stages.crop.splits import assign_splits, shortage
 
@@ -47,7 +47,23 @@ def find_photos(params: CropParams) -> list[Source]:
         raise UserError(f"{root}: no picture lies in a folder {params.sketches[0]} (crop.sketches) below it")
     if params.sketches and others:
         console.print(f"crop: left out, in no folder {params.sketches[0]} (crop.sketches): {others}")
+    if params.sketches:
+        _tell_of_drawings(root, photos, params.sketches)
     return photos
+
+
+def _tell_of_drawings(root: Path, photos: Sequence[Source], pair: tuple[str, str]) -> None:
+    """Says how many photos are of sets without drawings. Raises UserError where all are."""
+    without = sum(not has_drawings(root, source.name, pair) for source in photos)
+    if without == len(photos):
+        raise UserError(
+            f"{root}: no folder {pair[1]} stands beside a folder {pair[0]} (crop.sketches) below it; "
+            "null where nobody has one"
+        )
+    if without:
+        console.print(
+            f"crop: photos of sets without a folder {pair[1]} (crop.sketches), which have no drawing: {without}"
+        )
 
 
 def run(params: CropParams, data: Path, jobs: int) -> None:
@@ -159,7 +175,7 @@ def _cropped(params: CropParams, source: Source) -> Cropped:
     params = replace(params, **asdict(eyes)) if eyes else params
     matrix, alignment = align(source.path, photo, params)
     sketch = None
-    if params.sketches:
+    if params.sketches and has_drawings(Path(params.photos), source.name, params.sketches):
         file = sketch_file(Path(params.photos), source.name, params.sketches)
         sketch = crop_sketch(read_sketch(file, photo), matrix, params)
     return crop_photo(photo, matrix, params), sketch, matrix, alignment
