@@ -25,6 +25,10 @@ setup(
     cmdclass={"build_py": BuildPy},
     packages=[*find_packages(include=["pipeline*", "models*"]), WORKSPACE],
     package_dir={WORKSPACE: "."},
-    package_data={"": ["*.yaml", "*.j2", "*.html", "*.css", "*.js", "*.svg"], WORKSPACE: [*FILES, *WEIGHTS]},
+    package_data={
+        "": ["*.yaml", "*.j2", "*.html", "*.css", "*.js", "*.svg"],
+        "pipeline.apps.studio": ["page/**"],
+        WORKSPACE: [*FILES, *WEIGHTS],
+    },
     include_package_data=False,
 )

@@ -383,6 +383,30 @@ def calibrate(
 
 
 @app.command()
+def studio(
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; others than this machine's own reach it by 0.0.0.0.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8765,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    model: Annotated[
+        str, typer.Option(help="Where the page begins: lite, photo, faces; or also offered: mine, a weights file.")
+    ] = "lite",
+    runtime: Runtime = "auto",
+    data: Data = DATA,
+    device: DeviceName = "auto",
+) -> None:
+    """Draw a face in the browser and see its photo while the pen moves."""
+    try:
+        from pipeline.apps.studio import server
+    except ModuleNotFoundError as error:
+        raise UserError(f"studio: {error.name} is missing; pip install 'cali-sketch[studio]'") from error
+    from pipeline.apps.faces import Asked
+
+    server.run(host, port, show, Asked(model, runtime, device, data))
+
+
+@app.command()
 def export(
     out: Annotated[Path, typer.Argument(help="A .safetensors file, a .json lands beside; with --onnx a folder.")],
     model: Model = "mine",

@@ -1,0 +1,19 @@
+"""The face of a photo that a visitor dropped, cut as the training photos are."""
+
+from pipeline.apps.faces import photo_crop
+from pipeline.apps.studio.messages import Wrong
+from pipeline.apps.studio.uploads import NAME, picture_of
+from pipeline.core.errors import UserError
+from pipeline.core.polarity import Photo
+
+REMEDY = "Give a photo of one upright face, seen from the front."
+
+
+def face_of(data: bytes, side: int) -> Photo:
+    """A photo's file -> (side, side, 3). Raises Wrong where it is none, or has no face."""
+    picture = picture_of(data)
+    try:
+        return photo_crop(NAME, picture, side)
+    except UserError as error:
+        reason = str(error).partition(f"{NAME}: ")[2].partition("; ")[0]
+        raise Wrong(f"No face could be used: {reason}. {REMEDY}") from error

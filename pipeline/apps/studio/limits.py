@@ -1,0 +1,11 @@
+"""What one visitor may ask of the studio; more is refused in one sentence. All numbers are ours."""
+
+MESSAGE_BYTES = 2_000_000  # a drawing: of a thousand long strokes
+STROKES = 3_000
+POINTS = 60_000  # of all strokes together
+UPLOAD_BYTES = 32 * 2**20
+UPLOAD_PIXELS = 40_000_000  # 120 MB once decoded
+UPLOAD_S = 60.0  # for all of a file to arrive
+UPLOADS = 2  # that are worked on at once; others wait
+CONNECTIONS = 16  # pages that draw at once
+SEND_S = 10.0  # for a visitor to take a reply; who takes longer is sent away

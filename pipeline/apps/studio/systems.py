@@ -1,0 +1,89 @@
+"""The trained systems that the studio offers, opened when first asked for, each used by one visitor at a time."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.apps.faces import Asked, Style, style_code
+from pipeline.apps.model import SHIPPED, model_file, open_model
+from pipeline.apps.studio.messages import Tones, Wrong
+from pipeline.apps.system import Codes, System
+from pipeline.core.errors import UserError
+from pipeline.core.polarity import Photo
+from pipeline.core.printable import printable
+
+TITLES = {  # name -> as the page calls it, what it is good for; the first is where the page begins
+    "lite": ("Lite", "fast: for drawing live"),
+    "photo": ("Photo", "most like a photo; takes refinement and tones"),
+    "faces": ("Faces", "most like the drawing; soft"),
+}
+OWN = "own"
+
+
+@dataclass
+class Opened:
+    """One system; whoever calls its nets holds its lock."""
+
+    system: System
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def photo(self, drawing: NDArray[np.uint8], refine: float, tones: Tones) -> tuple[NDArray[np.float32], Photo]:
+        """Drawing (S, S), 255 = paper -> calibrated strokes (S, S), 1 = ink, and photo (S, S, 3). Raises Wrong."""
+        return replace(self.system, level=refine).photo(drawing, self.code(tones))
+
+    def code(self, tones: Tones) -> Codes | None:
+        """The code of a style; None: neutral, or the system takes none. Raises Wrong for a tone that there is none."""
+        if not self.system.takes_styles or tones == Tones():
+            return None
+        if tones.code is None:
+            try:
+                return style_code(self.system, Style(tone=tones.tone, seed=tones.seed))
+            except UserError as error:
+                raise Wrong("This system has no such tone.") from error
+        if len(tones.code) != self.system.isn.code:
+            raise Wrong("These colours are of another system: drop the photo again.")
+        return np.asarray(tones.code, np.float32)
+
+    @property
+    def neutral_length(self) -> int:
+        return self.system.isn.code
+
+
+class Systems:
+    """The systems by name."""
+
+    def __init__(self, asked: Asked) -> None:
+        """Those that ship, and the asked one where it is none of them: the page begins with it. Raises UserError."""
+        named = {name: model_file(name, asked.data) for name in TITLES}
+        own = {} if asked.model in SHIPPED else {OWN: model_file(asked.model, asked.data)}
+        self.files = own | named
+        self.titles = {OWN: ("Own", printable(Path(asked.model).name))} | TITLES
+        self.first = asked.model if asked.model in TITLES else next(iter(self.files))
+        self.asked = asked
+        self._opened: dict[str, Opened] = {}
+        self._opening = asyncio.Lock()
+
+    async def opened(self, name: str) -> Opened:
+        """A system, read from its file the first time. Raises Wrong for a name that there is none."""
+        if name not in self.files:
+            raise Wrong("There is no such model here.")
+        async with self._opening:
+            if name not in self._opened:
+                self._opened[name] = await asyncio.to_thread(self._open, self.files[name])
+            return self._opened[name]
+
+    def _open(self, file: Path) -> Opened:
+        return Opened(open_model(file, self.asked.device, self.asked.runtime))
+
+    async def about(self, name: str) -> dict[str, Any]:
+        """What the page has to know of a system, its name and what it can be told."""
+        opened = await self.opened(name)
+        title, text = self.titles[name]
+        tones, draws = opened.system.card.get("tones", {}), opened.system.card.get("draws", [])
+        takes = opened.system.takes_styles and bool(draws)
+        told = {"levels": opened.system.takes_levels, "tones": list(tones) if takes else []}
+        return {"name": name, "title": title, "text": text, "draws": len(draws) if takes else 0, **told}
