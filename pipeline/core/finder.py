@@ -17,10 +17,10 @@ from pipeline.core.printable import printable
 
 # what image_io reads
 SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"]
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".svg"]
 )
 RAW = frozenset([".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw", ".raw"])
-CONVERT_FIRST = RAW | {".heic", ".heif", ".hif", ".jxl", ".jp2", ".psd", ".xcf", ".kra", ".svg", ".pdf"}
+CONVERT_FIRST = RAW | {".heic", ".heif", ".hif", ".jxl", ".jp2", ".psd", ".xcf", ".kra", ".pdf"}
 SYSTEM_NAMES = frozenset(["__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "@eadir"])
 SUMMARY = "summary.json"  # what every command on pictures writes into its folder of results
 NAMED = 3  # first names of a kind that a report tells

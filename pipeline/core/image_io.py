@@ -19,6 +19,7 @@ from pipeline.core.declared_range import RangeError, is_deep, to_8_bits, unread_
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
 from pipeline.core.polarity import Edges, Gray, Photo, Sketch, to_uint8, unit
+from pipeline.core.svg_picture import SvgError, is_svg, svg_to_png
 
 FORMATS = (
     "JPEG",
@@ -91,7 +92,7 @@ def import_bytes(data: bytes, path: Path) -> Picture:
             return _picture(path, data)
     except ImageError:
         raise
-    except RangeError as error:
+    except (RangeError, SvgError) as error:
         raise ImageError(f"{path}: {error}") from error
     except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, struct.error, OverflowError) as error:
         raise ImageError(f"{path}: unreadable ({_first_line(error)}); save it anew as JPEG or PNG") from error
@@ -99,6 +100,9 @@ def import_bytes(data: bytes, path: Path) -> Picture:
 
 def _picture(path: Path, data: bytes) -> Picture:
     notes: list[str] = []
+    if is_svg(data):
+        data, left_out = svg_to_png(data)
+        notes += left_out
     image = _opened(path, data)
     transparent = image.mode in TRANSPARENT or "transparency" in image.info
     opaque = _of_8_bits(image, data)
