@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_system import CODE, SIZE, write_system
 from typer.testing import CliRunner
 
 from pipeline.apps import tones
@@ -15,35 +16,6 @@ from pipeline.cli import app
 from pipeline.core.image_io import read_photo, write_gray, write_photo
 from pipeline.drawing.face_prior import Eyes
 from pipeline.stages.demo.renderer import render_face
-from pipeline.training.checkpoint import prefixed, save_tensors
-from pipeline.training.nets import ModulatedParams, StyledParams, make_generator
-
-CODE, SIZE = 6, 64
-OPTIONS = {
-    "width": 4,
-    "blocks": 1,
-    "dilation": 2,
-    "norm": "pixel",
-    "up": "resize",
-    "padding": "zeros",
-    "spectral": False,
-}
-SCN = ModulatedParams("modulated", **OPTIONS, code=1)
-ISN = StyledParams("styled", **OPTIONS, code=CODE, dropped=0.5)
-
-
-def write_system(path: Path, **card: object) -> None:
-    """An untrained system whose level and style matter."""
-    torch.manual_seed(0)
-    nets = {"scn": make_generator(SCN, (1, 1)), "isn": make_generator(ISN, (1, 3))}
-    for net in nets.values():
-        for name, value in net.named_parameters():
-            if "by_code" in name:
-                torch.nn.init.normal_(value, 0, 0.5)
-    torch.nn.init.normal_(nets["isn"].encoder.head.weight, 0, 0.3)
-    about = {"size": SIZE, "params": {k: {"net": {"generator": vars(p)}} for k, p in {"scn": SCN, "isn": ISN}.items()}}
-    tensors = {k: v for name, net in nets.items() for k, v in prefixed(f"{name}/g/", net.state_dict()).items()}
-    save_tensors(path, tensors, about | card)
 
 
 @pytest.fixture
