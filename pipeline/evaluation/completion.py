@@ -21,7 +21,7 @@ from pipeline.training.completion import counts
 from pipeline.training.human_hand import Hand, HandParams, named, random_numbers
 
 SEED = 15  # ours: of the patches
-NO_HAND = HandParams(0, 0, 0, 0, 0, 0, 0, 0)  # nothing is done to a drawing but what is asked for
+NO_HAND = HandParams(0, 0, 0, 0, 0, 0, 0, 0, 0)  # nothing is done to a drawing but what is asked for
 
 
 def completion(label: str, system: LikeSystem, split: Split, styles: Mapping[str, Drawings]) -> Scores:

@@ -93,6 +93,7 @@ class Batches:
             numbers = torch.from_numpy(random_numbers(self.seed, step, self.batch)[mine].copy())
             batch["sketch"], level = self._by_hand(self.hand, numbers, draws, rows, columns)
             told |= {"level": level} if self.hand.params.level else {}
+            batch |= self._staying(self.hand, numbers, draws, rows, columns) if self.hand.params.stays else {}
         elif self.sketches:
             batch["sketch"] = turned_tensor(self._sketch(style, face, rows, columns))
         if self.augment.angle_deg or self.augment.zoom:
@@ -146,8 +147,17 @@ class Batches:
         by, face = named(sent(numbers, self.at)), sent(torch.tensor(faces), self.at)
         still = torch.arange(self.size, device=self.at).expand(len(face), -1)
         made = hand(turned_tensor(self._sketch(styles, face, still, still)), by, faces)
-        sample = torch.arange(len(face), device=self.at)[:, None, None]
-        return made[sample, 0, rows[:, :, None], columns[:, None, :]][:, None], hand.levels(by)
+        return _displaced(made, rows, columns), hand.levels(by)
+
+    def _staying(self, hand: Hands, numbers: Tensor, draws: list[Draw], rows: Tensor, columns: Tensor) -> Batch:
+        """The layers asked for, moved with the drawings as their levels let them stay."""
+        faces = [draw[0] for draw in draws]
+        face = sent(torch.tensor(faces), self.at)
+        still = torch.arange(self.size, device=self.at).expand(len(face), -1)
+        whole = {name: _cut(self.layers[name], face, still, still) for name in self.asked}
+        moved = hand.stay(torch.cat(list(whole.values()), 1), named(sent(numbers, self.at)), faces)
+        parts = _displaced(moved, rows, columns).split([layer.shape[1] for layer in whole.values()], 1)
+        return dict(zip(whole, parts, strict=True))
 
     def _of_kind(self, style: int, level: float, chance: float) -> int:
         """The style deformed in a share `level` of samples, else as traced, where it is learned from in both kinds."""
@@ -160,6 +170,13 @@ class Batches:
             of = sent(torch.tensor([i for i, s in enumerate(styles) if s == style]), self.at)
             sketch[of] = _cut(self.layers[self.sketches[style]], face[of], rows[of], columns[of])
         return sketch
+
+
+def _displaced(maps: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """(N, C, S, S) -> its pixels at rows and columns (N, S) each."""
+    sample = torch.arange(len(maps), device=maps.device)[:, None, None, None]
+    channel = torch.arange(maps.shape[1], device=maps.device)[:, None, None]
+    return maps[sample, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
 def _have(split: Split, layer: str) -> frozenset[int]:

@@ -2,10 +2,12 @@
 
 Features left out, symbols in their place, wrong proportions, lines that wander, other pens, hatching, parts erased:
 each has its own number in section `hand` and its own random numbers, so that switching one on changes nothing else.
-With a level (the refinement of DeepPS, Yang et al. 2020) all are in proportion to it, and the net is told.
+With a level (the refinement of DeepPS, Yang et al. 2020) all are in proportion to it, and the net is told. So a drawing
+would tell its level by itself; with `stays` it does not: features and lines are out of place at every level, and what
+changes with the level is the target, which is where the drawing has them at 0 and true at 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
@@ -18,6 +20,7 @@ from torch.nn import functional as F
 from pipeline.core.allowed import Pixels, Range, Share
 from pipeline.core.dataset import Split
 from pipeline.core.errors import UserError
+from pipeline.core.params import require
 from pipeline.drawing.face_prior import Eyes
 from pipeline.training.face_map import BROWS, EARS, EYES, JAW, LIDS, MOUTH, NOSE, NOSTRILS, PUPILS, Box, FaceMap
 from pipeline.training.symbols import SYMBOLS, symbols
@@ -41,6 +44,7 @@ OCTAVES = ((5, 0.75), (12, 0.25))  # of what wanders: knots a side, share of the
 WIDEST_PX = 2.5  # ours: by which a thick pen's line grows to either side, at a 256-px face
 PENS = ("thick", "thin", "light", "dark")
 PATCHES = 3  # at most
+FINER = 4096  # ours: the digits of a level below 1/4096 are as good as another number
 DRAWS = {  # how many random numbers each takes
     "level": 1,
     "kind": 1,
@@ -69,6 +73,10 @@ class HandParams:
     pens: Share  # chance of another pen: thick, thin, light or dark
     hatching: Share  # chance of a hatched patch
     erased: Share  # chance of one to three erased patches, an eighth to a quarter of the side
+    stays: Share  # share of 1 - level by which what is learnt is moved with the drawing; 0: it is true at all levels
+
+    def __post_init__(self) -> None:
+        require(not self.stays or self.level > 0, "level above 0 where stays is")
 
     def works(self) -> bool:
         """Whether anything is done or told."""
@@ -129,7 +137,7 @@ class Hand:
         if params.left_out:
             strokes = strokes * self._kept(draws, params.left_out * level)
         if params.proportions or params.wander_px:
-            strokes = self._moved(strokes, draws, level)
+            strokes = self._moved(strokes, self._flow(draws, self._strength(draws)))
         if params.pens:
             strokes = self._pens(strokes, draws, level)
         if params.hatching:
@@ -137,6 +145,17 @@ class Hand:
         if params.erased:
             strokes = strokes * (1 - self.erased(draws, params.erased * level))
         return strokes
+
+    def stay(self, layers: Tensor, draws: Draws) -> Tensor:
+        """What is learnt of complete drawings, (N, C, S, S), moved with them as far as the level lets it stay."""
+        if not (self.params.proportions or self.params.wander_px):
+            return layers
+        share = self.params.stays * (1 - self.levels(draws))
+        return self._moved(layers, share[..., None, None] * self._flow(draws, self._strength(draws)), "reflection")
+
+    def _strength(self, draws: Draws) -> Tensor:
+        """How far features and lines are moved, (N, 1): as the level; whatever the level where the target stays."""
+        return (FINER * draws["level"]) % 1 if self.params.stays else self.levels(draws)
 
     def erased(self, draws: Draws, chance: Tensor) -> Tensor:
         """Soft patches (N, 1, S, S) in [0, 1], 1 = erased."""
@@ -180,9 +199,12 @@ class Hand:
         kept = kept * (1 - out[:, -2:-1] * around * low)
         return kept * (1 - out[:, -1:] * around * (self.face.v < 0.5) * strands)
 
-    def _moved(self, strokes: Tensor, draws: Draws, level: Tensor) -> Tensor:
-        """Features of wrong size at wrong places, and all lines wandering; taken once from the drawing."""
-        shift = torch.zeros(len(strokes), 2, self.face.side, self.face.side, device=strokes.device)
+    def _flow(self, draws: Draws, level: Tensor) -> Tensor:
+        """Features of wrong size at wrong places, and all lines wandering: (N, 2, S, S), 2 is the side.
+
+        Where each pixel comes from, less where it is.
+        """
+        shift = torch.zeros(len(level), 2, self.face.side, self.face.side, device=level.device)
         if self.params.proportions:
             shift = shift + 2 * self.face.unit_px / self.face.side * self._misplaced(draws["proportions"], level)
         if self.params.wander_px:
@@ -191,10 +213,14 @@ class Hand:
             smooth = sum(w * _smooth(f, self.face.side) for f, (_, w) in zip(fields_of, OCTAVES, strict=True))
             reach = 2 * self.params.wander_px / 256 * level[..., None, None]
             shift = shift + reach * torch.as_tensor(smooth).clamp(-1, 1)
-        along = (torch.arange(self.face.side, device=strokes.device) * 2 + 1) / self.face.side - 1
+        return shift
+
+    def _moved(self, layers: Tensor, flow: Tensor, border: str = "zeros") -> Tensor:
+        """Layers (N, C, S, S) along a flow, taken once from what they were."""
+        along = (torch.arange(self.face.side, device=layers.device) * 2 + 1) / self.face.side - 1
         place = torch.stack(torch.meshgrid(along, along, indexing="xy"))
-        grid = (place + shift).permute(0, 2, 3, 1)
-        return F.grid_sample(strokes, grid, "bicubic", "zeros", align_corners=False).clamp(0, 1)
+        grid = (place + flow).permute(0, 2, 3, 1)
+        return F.grid_sample(layers, grid, "bicubic", border, align_corners=False).clamp(0, 1)
 
     def _misplaced(self, table: Tensor, level: Tensor) -> Tensor:
         """Where each pixel comes from, less where it is: (N, 2, S, S) in distances of the pupils."""
@@ -245,12 +271,21 @@ class Hands:
 
     def __call__(self, strokes: Tensor, draws: Draws, faces: Sequence[int]) -> Tensor:
         """`faces`: which face of the split each of the N is."""
-        made = torch.empty_like(strokes)
+        return self._each(Hand.__call__, strokes, draws, faces)
+
+    def stay(self, layers: Tensor, draws: Draws, faces: Sequence[int]) -> Tensor:
+        """As of `Hand`."""
+        return self._each(Hand.stay, layers, draws, faces)
+
+    def _each(
+        self, done: Callable[[Hand, Tensor, Draws], Tensor], layers: Tensor, draws: Draws, faces: Sequence[int]
+    ) -> Tensor:
+        made = torch.empty_like(layers)
         for eyes, hand in self.hands.items():
             of = [i for i, face in enumerate(faces) if self.eyes[face] == eyes]
             if of:
-                index = torch.tensor(of, device=strokes.device)
-                made[index] = hand(strokes[index], {name: numbers[index] for name, numbers in draws.items()})
+                index = torch.tensor(of, device=layers.device)
+                made[index] = done(hand, layers[index], {name: numbers[index] for name, numbers in draws.items()})
         return made
 
 

@@ -77,7 +77,7 @@ def test_a_generator_keeps_no_option_that_it_does_not_use() -> None:
 
 def test_each_thing_that_a_hand_does_has_a_row_and_the_level_is_a_new_key() -> None:
     known = params()["train_scn"]["hand"]
-    assert set(HAND) | {"level"} == set(known)
+    assert set(HAND) | {"level", "stays"} == set(known)
     (command,) = commands("ablations", ["level"], 1)
     assert {"+train_scn.net.generator.code=1", "train_joint.hand.level=1.0"} < set(command)
     for name in HAND:

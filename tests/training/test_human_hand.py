@@ -28,10 +28,12 @@ SIDE, COUNT = 128, 32
 PLACE = Eyes(0.48, 0.27)
 CPU_DEVICE = torch.device("cpu")
 ALL = HandParams(
-    level=0.0, symbols=0.5, left_out=0.5, proportions=0.15, wander_px=8, pens=0.5, hatching=0.5, erased=0.5
+    level=0.0, symbols=0.5, left_out=0.5, proportions=0.15, wander_px=8, pens=0.5, hatching=0.5, erased=0.5, stays=0
 )
-ALWAYS = HandParams(level=0.0, symbols=1, left_out=1, proportions=0.15, wander_px=8, pens=1, hatching=1, erased=1)
-SWITCHES = [field.name for field in fields(HandParams) if field.name != "level"]
+ALWAYS = HandParams(
+    level=0.0, symbols=1, left_out=1, proportions=0.15, wander_px=8, pens=1, hatching=1, erased=1, stays=0
+)
+SWITCHES = [field.name for field in fields(HandParams) if field.name not in ("level", "stays")]
 MADE = {"photo": {"eye_y": PLACE.eye_y, "eye_distance": PLACE.eye_distance}}
 
 
@@ -205,6 +207,43 @@ def test_low_levels_are_drawn_as_traced_and_high_ones_deformed(split: Split) -> 
     batch = batches(0)
     deformed = batch["sketch"].amax((1, 2, 3)) > 0
     assert batch["level"][deformed].mean() > 0.2 + batch["level"][~deformed].mean()
+
+
+STAYING = replace(NO_HAND, level=1.0, proportions=0.15, wander_px=8, stays=1.0)
+
+
+def test_what_is_learnt_is_where_the_drawing_has_it_at_level_0_and_true_at_1() -> None:
+    """In between it is nearer to the drawing the lower the level; the drawing is as wrong at every level."""
+    hand, draws, fine = Hand(STAYING, PLACE, SIDE, CPU_DEVICE), numbers(), 0.9 / 4096
+    known, off, wrong = grid(), list[list[float]](), list[float]()
+    for level in (0.0, 0.25, 0.5, 0.75):
+        at = draws | {"level": torch.full((COUNT, 1), level + fine)}
+        drawing, target = hand(known, at), hand.stay(known, at)
+        off.append([(target - of).abs()[..., 8:-8, 8:-8].mean().item() for of in (drawing, known)])
+        wrong.append((drawing - known).abs().mean().item())
+    assert wrong == pytest.approx([wrong[0]] * 4, rel=0.01)
+    assert off[0][0] < 0.01
+    assert [a for a, _ in off] == sorted(a for a, _ in off)
+    assert [b for _, b in off] == sorted((b for _, b in off), reverse=True)
+    true = draws | {"level": torch.ones(COUNT, 1)}
+    torch.testing.assert_close(hand.stay(known, true), known, atol=1e-3, rtol=0)
+
+
+def test_all_layers_of_a_face_stay_alike_and_are_displaced_after(split: Split) -> None:
+    """Where product and sketch are one picture, they stay one at level 0, shifts and mirrors and all."""
+    layers = dict.fromkeys(("hed", "product"), split.layers["hed"]) | {"sketch/xdog": 255 - split.layers["hed"]}
+    same = replace(split, layers=layers)
+    batches = Batches(same, ("hed", "product"), ("sketch/xdog",), 64, STILL, 7, hand=STAYING)
+    batch = batches(0)
+    assert torch.equal(batch["hed"], batch["product"])
+    off = (batch["sketch"] - batch["product"]).abs()[..., 8:-8, 8:-8].mean((1, 2, 3))
+    low, high = batch["level"][:, 0] < 0.2, batch["level"][:, 0] > 0.6
+    assert off[low].mean() < 0.5 * off[high].mean()
+
+
+def test_a_target_that_stays_needs_levels() -> None:
+    with pytest.raises(ParamsError, match="level above 0 where stays is"):
+        replace(NO_HAND, stays=0.5)
 
 
 def test_data_that_tells_no_eyes_is_refused_with_a_remedy(split: Split) -> None:

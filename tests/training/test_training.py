@@ -57,7 +57,7 @@ SCHEDULE = ScheduleParams(
     validate_every_steps=6,
 )
 STILL = AugmentParams(flip=True, shift_px=8, angle_deg=0, zoom=0)
-NO_HAND = HandParams(0, 0, 0, 0, 0, 0, 0, 0)
+NO_HAND = HandParams(0, 0, 0, 0, 0, 0, 0, 0, 0)
 SCN = scn.ScnParams(
     net=NetParams(PAPERS_NET, PATCH),
     loss=scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(adversarial=1.0, calibration=10.0, dice=0.0)),
