@@ -26,8 +26,10 @@ def declared(*lists: list[str]) -> dict[str, Requirement]:
     return {canonicalize_name(one.name): one for names in lists for one in map(Requirement, names)}
 
 
+COMPANIONS = {"websockets", "httpx"}  # that a declared package asks for by itself
 NEEDED = declared(PROJECT["dependencies"])
-FOR_TESTS = declared(*PROJECT["optional-dependencies"].values())
+EXTRAS = declared(*(names for extra, names in PROJECT["optional-dependencies"].items() if extra != "dev"))
+FOR_TESTS = EXTRAS | declared(PROJECT["optional-dependencies"]["dev"])
 
 
 def locked() -> dict[str, Requirement]:
@@ -57,13 +59,13 @@ def of_several(distributions: list[str]) -> str:
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
-    assert imported("pipeline", "models") - OPTIONAL == set(NEEDED)
+    assert imported("pipeline", "models") - OPTIONAL | {"websockets"} == set(NEEDED | EXTRAS)
 
 
 def test_tests_and_benchmarks_declare_what_they_import() -> None:
     asked = imported("tests", "benchmarks") - set(NEEDED) - OPTIONAL
     assert asked <= set(FOR_TESTS)
-    assert set(FOR_TESTS) - DEVELOPERS <= asked
+    assert set(FOR_TESTS) - set(EXTRAS) - DEVELOPERS - COMPANIONS <= asked
 
 
 def needed_on(platform: str) -> set[str]:
