@@ -20,7 +20,7 @@ from pipeline.drawing.stroke import Stroke, resample
 UNIT, DARKEST = 10_000, 100
 FAR = 2 * UNIT  # strokes may leave the paper by this much, no more
 WIDEST = UNIT // 4
-STEP_PX = 3.0  # ours: between the points of traced strokes, at a 256-px face
+STEP_PX = 1.5  # ours: between the points of traced strokes, at a 256-px face; the page thins them out
 MOST_CODE = 512  # numbers of a style's code
 
 Flat = list[int]  # a stroke as it travels

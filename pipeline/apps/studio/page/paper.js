@@ -115,16 +115,16 @@ export class Paper {
     const { eye_y: y, eye_distance: apart } = this.eyes, middle = UNIT / 2, d = apart * UNIT, at = y * UNIT;
     const colour = "#9cc3cc";
     context.beginPath();
-    context.ellipse(middle, at + 0.12 * d, 1.18 * d, 1.72 * d, 0, 0, 2 * Math.PI);
+    context.ellipse(middle, at + 0.08 * d, 1.14 * d, 1.72 * d, 0, 0, 2 * Math.PI);
     this._dash(context, colour, [70, 70]);
-    this._line(context, [[middle - 1.18 * d, at], [middle + 1.18 * d, at]], colour, [70, 70]);
+    this._line(context, [[middle - 1.14 * d, at], [middle + 1.14 * d, at]], colour, [70, 70]);
     for (const side of [-1, 1]) {
       context.beginPath();
       context.ellipse(middle + (side * d) / 2, at, 0.21 * d, 0.1 * d, 0, 0, 2 * Math.PI);
       this._dash(context, colour, []);
     }
-    this._line(context, [[middle - 0.13 * d, at + 0.68 * d], [middle + 0.13 * d, at + 0.68 * d]], colour, []);
-    this._line(context, [[middle - 0.32 * d, at + 1.1 * d], [middle + 0.32 * d, at + 1.1 * d]], colour, []);
+    this._line(context, [[middle - 0.13 * d, at + 0.64 * d], [middle + 0.13 * d, at + 0.64 * d]], colour, []);
+    this._line(context, [[middle - 0.32 * d, at + 1.04 * d], [middle + 0.32 * d, at + 1.04 * d]], colour, []);
   }
 
   _line(context, points, colour, dash) {
@@ -175,7 +175,8 @@ export class Paper {
     on("contextmenu", (event) => event.preventDefault());
     on("wheel", this._wheel);
     on("keydown", this._keyDown);
-    on("blur", () => { this._lift(); this.key = null; this.refresh(false); });
+    on("focus", () => { if (!this.canvas.classList.contains("by-pointer")) { this.key = this._keyPlace(); this.refresh(false); } });
+    on("blur", () => { this.canvas.classList.remove("by-pointer"); this._lift(); this.key = null; this.refresh(false); });
   }
 
   _place(event) {
@@ -197,6 +198,7 @@ export class Paper {
 
   _down(event) {
     event.preventDefault();
+    this.canvas.classList.add("by-pointer");
     this.canvas.focus({ preventScroll: true });
     this.key = null;
     if (event.pointerType === "pen") this.penSeen = true;
@@ -348,8 +350,10 @@ export class Paper {
     this.refresh(false);
   }
 
+  _keyPlace() { return { x: UNIT / 2, y: this.eyes.eye_y * UNIT, down: false }; }
+
   _keyMove([dx, dy], step) {
-    this.key = this.key || { x: UNIT / 2, y: this.eyes.eye_y * UNIT, down: false };
+    this.key = this.key || this._keyPlace();
     this.key.x = Math.max(0, Math.min(UNIT, this.key.x + dx * step));
     this.key.y = Math.max(0, Math.min(UNIT, this.key.y + dy * step));
     if (this.growing && this.key.down) {
@@ -359,7 +363,7 @@ export class Paper {
   }
 
   _keyPress() {
-    this.key = this.key || { x: UNIT / 2, y: this.eyes.eye_y * UNIT, down: false };
+    this.key = this.key || this._keyPlace();
     const { x, y } = this.key;
     if (this.tool === "eraser") {
       this._erase(x, y);

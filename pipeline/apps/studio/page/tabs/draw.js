@@ -5,7 +5,7 @@ import { chooseFile, dropZone, el, icon, iconButton, menu, slider } from "/dom.j
 import { History } from "/history.js";
 import { Live } from "/live.js";
 import { Paper, drawingPng } from "/paper.js";
-import { UNIT, readStrokes } from "/strokes.js";
+import { UNIT, readStrokes, thinned } from "/strokes.js";
 
 const KEPT = "studio.drawing", BRUSHES = [20, 260], PICTURES = "image/*", ANY = "image/*,.svg,.json,application/json";
 const MADE_BY = "cali-sketch studio";
@@ -89,11 +89,11 @@ function files() {
 const nameOf = (path) => path.replace(/^.*\/|\.json$/g, "").replace(/-/g, " ").replace(/^./, (first) => first.toUpperCase());
 
 function below() {
-  parts.brush = slider("Brush", { min: 0, max: 1, step: 0.01, value: Math.log(paper.brush / BRUSHES[0]) / Math.log(BRUSHES[1] / BRUSHES[0]), shown: (value) => `${brushOf(value) / 100}%`, oninput: (value) => { paper.brush = brushOf(value); dot(); } });
+  parts.brush = slider("Brush", { min: 0, max: 1, step: 0.01, value: Math.log(paper.brush / BRUSHES[0]) / Math.log(BRUSHES[1] / BRUSHES[0]), shown: (value) => (brushOf(value) / 10).toFixed(0), oninput: (value) => { paper.brush = brushOf(value); dot(); } });
   parts.dot = el("i", { class: "dot", "aria-hidden": "true" });
   const smooth = slider("Smoothing", { min: 0, max: 1, step: 0.05, value: paper.smoothing, shown: (value) => `${Math.round(100 * value)}%`, oninput: (value) => { paper.smoothing = value; } });
   dot();
-  return el("div", { class: "below" }, el("div", { class: "brush" }, parts.dot, parts.brush), smooth,
+  return el("div", { class: "below" }, el("div", { class: "brush" }, el("span", { class: "dot-place" }, parts.dot), parts.brush), smooth,
     el("div", { class: "zooms", role: "group", "aria-label": "Zoom" }, iconButton("minus", "Zoom out", () => paper.zoomBy(1 / 1.4), "-"), parts.zoom, iconButton("plus", "Zoom in", () => paper.zoomBy(1.4), "+")));
 }
 
@@ -128,7 +128,7 @@ function controls() {
     el("label", { title: model.text }, el("input", { type: "radio", name: "model", value: model.name, onchange: () => chooseModel(model.name) }), el("span", {}, model.title))));
   parts.refine = slider("Refine", { min: 0, max: 1, step: 0.05, value: choice.refine, shown: refineText, oninput: (value) => { choice.refine = value; sendAll(); } });
   parts.tones = el("div", { class: "tones", role: "radiogroup", "aria-label": "Tone: skin and hair" });
-  parts.draw = el("button", { type: "button", class: "button", id: "another", title: "Other colours and light (N)", onclick: another }, icon("dice"), el("span", {}, "Another draw"));
+  parts.draw = el("button", { type: "button", class: "button", id: "another", title: "Another draw of colours and light (N)", "aria-label": "Another draw of colours and light", onclick: another }, icon("dice"), el("span", {}, "Another"));
   parts.like = el("button", { type: "button", class: "button like", id: "like", title: "Takes colours and light of a photo: drop it here, or choose a file", onclick: async () => like(await chooseFile(PICTURES)) }, icon("photo"), el("span", {}, "Like a photo"));
   dropZone(parts.like, like);
   parts.hint = el("p", { class: "hint", id: "model-hint" });
@@ -151,7 +151,8 @@ function chooseModel(name) {
   const model = studio.about.models.find((each) => each.name === name) || studio.about.models[0];
   choice = { ...choice, model: model.name, tones: {} };
   document.querySelector(`input[name=model][value="${model.name}"]`).checked = true;
-  parts.hint.textContent = model.levels ? `${capital(model.text)}.` : `${capital(model.text)}. Refinement and tones: model Photo.`;
+  parts.hint.textContent = `${capital(model.text)}. Refinement and tones: model Photo.`;
+  parts.hint.hidden = model.levels;
   parts.refine.disable(!model.levels);
   parts.refine.hidden = !model.levels;
   parts.styles.hidden = !model.draws;
@@ -297,7 +298,7 @@ async function example(path) {
 
 function take(strokes, text) {
   paper.zoomToFit();
-  work.change(strokes);
+  work.change(strokes.map(thinned));
   if (text) studio.say(text);
 }
 

@@ -7,7 +7,7 @@ import { unpacked } from "/live.js";
 const KINDS = [["raw", "as drawn"], ["simplified", "simplified"], ["deformed", "by a rough hand"]];
 const NAMES = { xdog: "XDoG", fdog: "FDoG", photocopy: "Photocopy", photosketch: "Photo-sketch" };
 
-let studio, result, drop;
+let studio, result, drop, top;
 
 export const tab = { id: "sketches", title: "Photo to sketches", order: 2, mount };
 
@@ -17,7 +17,8 @@ function mount(panel, of) {
     icon("photo"), el("strong", {}, "Drop a photo of a face"), el("span", { class: "hint" }, "or choose a file. It is drawn on the machine that runs the studio and kept nowhere."));
   dropZone(panel, draw);
   result = el("div", { class: "styles-grid", "aria-live": "polite" });
-  panel.append(el("div", { class: "sketches-top" }, drop), result);
+  top = el("div", { class: "sketches-top" }, drop);
+  panel.append(top, result);
 }
 
 async function draw(file) {
@@ -33,9 +34,9 @@ async function draw(file) {
 }
 
 function show({ styles, strokes, parts }) {
-  for (const image of result.querySelectorAll("img")) URL.revokeObjectURL(image.src);
-  const photo = picture(parts.photo, "The face, cut as the nets know faces", "face");
-  result.replaceChildren(photo, ...styles.map((name) => row(name, strokes[name], parts)));
+  for (const image of document.querySelectorAll(".sketches img")) URL.revokeObjectURL(image.src);
+  top.replaceChildren(drop, picture(parts.photo, "The face, cut as the nets know faces", "face"));
+  result.replaceChildren(...styles.map((name) => row(name, strokes[name], parts)));
 }
 
 function row(name, strokes, parts) {
