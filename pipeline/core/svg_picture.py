@@ -48,11 +48,10 @@ def svg_to_png(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     import resvg_py  # where an SVG is drawn: no other picture needs it
 
     ElementTree.register_namespace("", SVG[1:-1])
-    longer = "width" if size[0] >= size[1] else "height"
+    text = ElementTree.tostring(root, "unicode")
+    width, height = (LONGER_PX, None) if size[0] >= size[1] else (None, LONGER_PX)
     try:
-        png = resvg_py.svg_to_bytes(
-            svg_string=ElementTree.tostring(root, "unicode"), skip_system_fonts=True, **{longer: LONGER_PX}
-        )
+        png = resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, width=width, height=height)
     except ValueError as error:
         raise SvgError(f"no SVG that can be drawn ({error}); save it as PNG") from error
     return png, (f"SVG: {', '.join(left_out)} left out",) if left_out else ()

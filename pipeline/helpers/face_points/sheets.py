@@ -90,7 +90,7 @@ class Sheets:
         matrix = first_look(known.points, rng) if aligned else anywhere(known.points, self.params, rng)
         picture = _on_paper(known, matrix, rng, CLUTTER) if drawn else self._in_scene(known, matrix, rng)
         points = (known.points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-        return Sheet(picture, np.nan_to_num(points), np.isfinite(points).all(1))
+        return Sheet(picture, np.nan_to_num(points), np.asarray(np.isfinite(points).all(1)))
 
     def _in_scene(self, known: Known, matrix: Matrix, rng: np.random.Generator) -> Gray8:
         """A photo before another scene or a plain one: whole, or its head alone."""
@@ -118,8 +118,7 @@ class Sheets:
     def _faceless(self, rng: np.random.Generator) -> Gray8:
         """A drawing whose face was rubbed out: hair, neck and shoulders."""
         known = self.sources.drawings[int(rng.integers(len(self.sources.drawings)))]
-        ink = unit(255 - known.picture) * (1 - unit(HEAD))
-        blank = Known((WHITE * (1 - ink)).astype(np.uint8), known.points)
+        blank = Known(np.maximum(known.picture, HEAD), known.points)
         return _on_paper(blank, anywhere(known.points, self.params, rng), rng, CLUTTER)
 
     def _beside(self, rng: np.random.Generator) -> Gray8:
