@@ -16,7 +16,7 @@ from pipeline.core.polarity import sketch_of, strokes_of, to_uint8, unit
 from pipeline.evaluation.feature_sets import BATCH
 from pipeline.evaluation.metrics.places import eyes_of
 from pipeline.evaluation.summaries import Scores
-from pipeline.evaluation.systems import Drawings, LikeSystem
+from pipeline.evaluation.systems import Drawings, Opened
 from pipeline.training.completion import counts
 from pipeline.training.human_hand import Hand, HandParams, named, random_numbers
 
@@ -24,7 +24,7 @@ SEED = 15  # ours: of the patches
 NO_HAND = HandParams(0, 0, 0, 0, 0, 0, 0, 0, 0)  # nothing is done to a drawing but what is asked for
 
 
-def completion(label: str, system: LikeSystem, split: Split, styles: Mapping[str, Drawings]) -> Scores:
+def completion(label: str, system: Opened, split: Split, styles: Mapping[str, Drawings]) -> Scores:
     """Over all faces: completion, completion_precision; nothing of a system that calibrates nothing.
 
     completion: share of the true Canny ⊙ HED's lines found within 2 px where they were erased; completion_precision:
@@ -39,7 +39,7 @@ def completion(label: str, system: LikeSystem, split: Split, styles: Mapping[str
         photos, product = (np.asarray(split.layers[name][faces]) for name in ("photo", "product"))
         gone = patches(split, start, len(photos))
         left = erased(by_turns(styles, start, len(photos)), gone)
-        strokes = system(left, photos)[1]
+        strokes = system.strokes(left, photos)
         if strokes is None:
             return {}
         of = (strokes, strokes_of(unit(left)), unit(product), gone)

@@ -30,7 +30,7 @@ from pipeline.evaluation.feature_sets import BATCH, FeatureNets, feature_nets
 from pipeline.evaluation.metrics.places import eyes_of
 from pipeline.evaluation.pair_nets import PairNets, pair_nets
 from pipeline.evaluation.summaries import Columns, Scores, mean_of, rounded
-from pipeline.evaluation.systems import SYSTEMS, Drawings, LikeSystem, drawings, row
+from pipeline.evaluation.systems import SYSTEMS, Drawings, LikeSystem, Opened, drawings, row
 
 TRAIN, VAL = "train", "val"
 
@@ -144,7 +144,7 @@ class Measured:
         return {kind: rounded(of.scores(meters, split_name, split)) for kind, of in self.kinds.items()}
 
 
-def measure(label: str, system: LikeSystem, kinds: Sequence[str], split: Split, meters: Meters, out: Path) -> Measured:
+def measure(label: str, system: Opened, kinds: Sequence[str], split: Split, meters: Meters, out: Path) -> Measured:
     """One system on one split -> OUT/images.csv, written as the faces pass."""
     out.mkdir(parents=True)
     found = {}

@@ -28,7 +28,8 @@ from pipeline.core.lazy_table import LazyTable
 from pipeline.core.polarity import sketch_of, strokes_of, to_uint8, unit
 
 Pixels = NDArray[np.uint8]
-Made = tuple[Pixels, NDArray[np.float32] | None]
+Strokes = NDArray[np.float32]
+Made = tuple[Pixels, Strokes | None]
 System = Callable[[Pixels], Made]
 """Sketches (N, S, S), 255 = paper -> photos (N, S, S, 3), and calibrated strokes (N, S, S), 1 = ink, if it has any."""
 LikeSystem = Callable[[Pixels, Pixels], Made]
@@ -50,10 +51,26 @@ class Row:
     open: Callable[[Layout, torch.device, bool], Callable[..., Made]]  # the bool: mirrored
     likes: bool = False  # opens a LikeSystem, which is told the true photos: a row of its own, never a System's figures
 
-    def system(self, layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
+    def system(self, layout: Layout, device: torch.device, mirrored: bool) -> "Opened":
         """Opened, to be called with sketches and their true photos, which only a row that `likes` sees."""
         opened = self.open(layout, device, mirrored)
-        return opened if self.likes else lambda sketches, photos: opened(sketches)
+        draw = opened if self.likes else lambda sketches, photos: opened(sketches)
+        return Opened(draw, getattr(opened, "strokes", None))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A row's system."""
+
+    draw: LikeSystem
+    alone: Callable[[Pixels], Strokes] | None = None  # its calibrated strokes without any photo, where it gives them so
+
+    def __call__(self, sketches: Pixels, photos: Pixels) -> Made:
+        return self.draw(sketches, photos)
+
+    def strokes(self, sketches: Pixels, photos: Pixels) -> Strokes | None:
+        """Its calibrated strokes (N, S, S), 1 = ink; None of a system that has none."""
+        return self.alone(sketches) if self.alone else self.draw(sketches, photos)[1]
 
 
 @dataclass(frozen=True)
@@ -78,37 +95,49 @@ def drawings(split: Split, kind: str) -> dict[str, Drawings]:
     return {name.removeprefix(prefix): Drawings(split.layers[name], False) for name in names}
 
 
+@dataclass(frozen=True)
+class Both:
+    """SCN, then ISN."""
+
+    nets: Nets
+
+    def strokes(self, sketches: Pixels) -> Strokes:
+        return self.nets.refine(sketches)
+
+    def __call__(self, sketches: Pixels) -> Made:
+        strokes = self.strokes(sketches)
+        return self.nets.photos(strokes), strokes
+
+
+@dataclass(frozen=True)
+class BothLike:
+    """The same, in the tones of the photos that it is told."""
+
+    nets: Nets
+
+    def strokes(self, sketches: Pixels) -> Strokes:
+        return self.nets.refine(sketches)
+
+    def __call__(self, sketches: Pixels, photos: Pixels) -> Made:
+        strokes = self.strokes(sketches)
+        return self.nets.photos(strokes, self.nets.style(photos)), strokes
+
+
 def _joint(layout: Layout, device: torch.device, mirrored: bool) -> System:
-    return _both("joint", layout, device, mirrored)
+    return Both(_nets("joint", layout, device, mirrored))
 
 
 def _apart(layout: Layout, device: torch.device, mirrored: bool) -> System:
-    return _both("apart", layout, device, mirrored)
+    return Both(_nets("apart", layout, device, mirrored))
 
 
-def _both(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> System:
-    nets = _nets(stage, layout, device, mirrored)
-
-    def draw(sketches: Pixels) -> Made:
-        strokes = nets.refine(sketches)
-        return nets.photos(strokes), strokes
-
-    return draw
+def _joint_like(layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
+    return BothLike(_nets("joint", layout, device, mirrored))
 
 
 def _nets(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> Nets:
     nets = load_system(layout, stage, str(device))
     return nets.mirrored() if mirrored else nets
-
-
-def _joint_like(layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
-    nets = _nets("joint", layout, device, mirrored)
-
-    def draw(sketches: Pixels, photos: Pixels) -> Made:
-        strokes = nets.refine(sketches)
-        return nets.photos(strokes, nets.style(photos)), strokes
-
-    return draw
 
 
 def _isn(layout: Layout, device: torch.device, mirrored: bool) -> System:

@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 import tracemalloc
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,6 +217,34 @@ def test_completion_is_of_the_lines_that_were_erased(tmp_path: Path, monkeypatch
     found = details(tmp_path, "both", "val")
     assert found["deformed"]["mean"]["completion"] == found["simplified"]["mean"]["completion"] == 1
     assert metrics(tmp_path, "both", "val")["simplified"]["completion"] == 1
+
+
+def test_no_photo_is_made_where_strokes_are_all_that_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a system that gives its strokes alone, the photos are made once a drawing, not for completion again."""
+    monkeypatch.setattr(feature_sets, "FEATURES", {})
+    monkeypatch.setattr(pair_nets, "PAIRS", {})
+    write_drawn_split(tmp_path / "packed" / "val", 20, 0)
+    asked = Counter[str]()
+
+    class Copying:
+        def strokes(self, sketches: np.ndarray) -> np.ndarray:
+            asked["strokes"] += len(sketches)
+            return 1 - sketches.astype(np.float32) / 255
+
+        def __call__(self, sketches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            asked["photos"] += len(sketches)
+            return np.repeat(sketches[..., None], 3, 3), self.strokes(sketches)
+
+    add(monkeypatch, alone=systems.Row(("deformed",), (), lambda *_: Copying()))
+    add(monkeypatch, together=systems.Row(("deformed",), (), lambda *_: Copying().__call__))
+    of = {}
+    for name in ("together", "alone"):
+        asked.clear()
+        evaluate.run(PARAMS, (name,), (), tmp_path, "cpu", 1)
+        of[name] = dict(asked)
+    assert details(tmp_path, "alone", "val") == details(tmp_path, "together", "val")
+    assert of["together"]["photos"] - of["alone"]["photos"] == 20
+    assert of["together"]["strokes"] == of["alone"]["strokes"]
 
 
 def test_what_is_erased_is_the_same_for_every_system_and_paper_after(tmp_path: Path) -> None:
