@@ -26,6 +26,7 @@ TINY = {
     "train_scn": {"net": NET, "schedule": SCHEDULE},
     "train_isn": {"net": NET, "schedule": SCHEDULE},
     "train_joint": {"schedule": SCHEDULE},
+    "baselines": {"pix2pix": {"net": {"width": 4}, "schedule": SCHEDULE}},
     "report": {"faces": 2},
     "evaluate": {"sheet_rows": 2},
 }

@@ -1,6 +1,6 @@
 """All of params.yaml: which dataclass holds each section, and which values of several sections do not go together."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import make_dataclass
 from operator import attrgetter
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pipeline.core.allowed import Items, OneOf
 from pipeline.core.params import ParamsError, build
 
+REFINED = "_refined"
 Section = Any  # an instance of a dataclass that `tree` makes; its fields are the sections below it
 Broken = Iterator[str]
 
@@ -29,7 +30,8 @@ def sections() -> dict[str, Any]:
         "equalize": EqualizeParams,
         "edges.names": names_of(lambda: edges),
         "styles.names": names_of(lambda: STYLES),
-        "baselines.names": names_of(lambda: BASELINES, least=0),
+        "baselines.names": names_of(lambda: [name for name in BASELINES if not name.endswith(REFINED)], least=0),
+        "baselines.refined": names_of(lambda: refined(BASELINES), least=0),
         "simplify": simplify.SimplifyParams,
         "pack": pack.PackParams,
         "evaluate": evaluate.EvaluateParams,
@@ -41,7 +43,12 @@ def sections() -> dict[str, Any]:
     return stages | {section: params for trainer in TRAINERS.values() for section, params in trainer.sections.items()}
 
 
-def names_of(table: Callable[[], Mapping[str, Any]], least: int = 1) -> Any:
+def refined(names: Iterable[str]) -> list[str]:
+    """Baselines that can be trained to stand behind our SCN."""
+    return [name.removesuffix(REFINED) for name in names if name.endswith(REFINED)]
+
+
+def names_of(table: Callable[[], Iterable[str]], least: int = 1) -> Any:
     """The type of a list of names out of a table."""
     return Annotated[tuple[Annotated[str, OneOf(table)], ...], Items(least)]
 
@@ -94,6 +101,8 @@ def _sizes(whole: Section) -> Broken:
     """What a net does to the sides of a picture has to come out even."""
     size = whole.crop.size
     for name, stage in _stages(whole):
+        if size % (multiple := getattr(stage, "multiple", 1)):
+            yield f"crop.size: {size}; allowed: a multiple of {multiple}, as {name}.net has it"
         generator = getattr(getattr(stage, "net", None), "generator", None)
         if generator is None:
             continue

@@ -244,13 +244,13 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Unpaired:
-    """Batches whose sketch is of another person than their photo: two orders, two sets of shifts and mirrors."""
+    """Batches whose drawings are of other people than their photos: two orders, two sets of shifts and mirrors."""
 
     photos: Batches
     sketches: Batches
 
     def __call__(self, step: int) -> Batch:
-        return self.photos(step) | {"sketch": self.sketches(step)["sketch"]}
+        return self.sketches(step) | self.photos(step)
 
 
 def readers(made: Callable[[int], Batch], device: torch.device) -> int:

@@ -22,9 +22,12 @@ from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
 from pipeline.core.lazy_table import LazyTable
 from pipeline.core.params import load
+from pipeline.drawing.face_prior import Eyes
+from pipeline.evaluation.metrics.places import eyes_of
 from pipeline.training.checkpoint import load_tensors, run_key, tensors_digest
 from pipeline.training.data import AugmentParams, Batch, Batches, Unpaired
 from pipeline.training.device import Device
+from pipeline.training.halves import halves
 from pipeline.training.human_hand import HandParams, watched
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.run import Run, StageTrainer, train
@@ -34,6 +37,7 @@ from pipeline.weights.registry import weight_file
 Sections = Mapping[str, Any]  # section of params.yaml -> its dataclass
 Starts = Mapping[str, Mapping[str, Tensor]]  # trained stage -> its tensors
 Drawn = Literal["deformed", "simplified", "people"]  # as an unpractised hand draws, as traced, by people
+PHOTO, FRAMING = "photo", "framing"
 LAYERS_OF = {"deformed": "sketch", "simplified": "clean"}  # kind of drawing -> packed layers
 STILL = AugmentParams(flip=False, shift_px=0, angle_deg=0, zoom=0)
 VAL_BATCHES = 4  # ours: of so many sheets' people a run is measured as it goes
@@ -67,8 +71,16 @@ class Needs:
 
     layers: tuple[str, ...]  # packed: photo, canny, hed, product
     sketches: SketchParams | None = None  # None: no sketch
-    paired: bool = True  # False: the sketch is of another person than the photo
+    paired: bool = True  # False: photos of one half of the people, all else of the other
     hand: HandParams | None = None  # what is done to the sketches
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How the packed faces lie in their crops; those of crop.framings are not told apart."""
+
+    size: int  # side, px
+    eyes: Eyes
 
 
 def no_weights(sections: Sections) -> tuple[str, ...]:
@@ -85,6 +97,7 @@ class TrainingStage:
     build: Callable[[Fabric, Sections, Starts], StageTrainer]
     starts: tuple[str, ...] = ()  # trained stages whose weights it begins with
     weights: Callable[[Sections], Sequence[str]] = no_weights  # names of the weight files it reads
+    framed: bool = False  # it is told a Framing too, among the sections as FRAMING
 
 
 OWN = {name: f"pipeline.training.{name}" for name in ("scn", "isn", "joint")}
@@ -102,6 +115,8 @@ def train_stage(name: str, stage: TrainingStage, sections: Sections, data: Path,
     """The same with params at hand. The weights' header holds them."""
     layout = Layout(data)
     split, params = read_split(layout, "train"), _own(sections)
+    if stage.framed:
+        sections = {**sections, FRAMING: Framing(split.size, eyes_of(split))}
     starts = {start: load_tensors(layout.trained(start) / "weights.safetensors")[0] for start in stage.starts}
     files = [weight_file(weights) for weights in stage.weights(sections)]
     code = code_of(Path(inspect.getfile(stage.build)))
@@ -109,7 +124,7 @@ def train_stage(name: str, stage: TrainingStage, sections: Sections, data: Path,
         name,
         params.schedule,
         params.seed,
-        partial(_batches, split, stage.needs(sections), params),
+        partial(_batches, layout, split, stage.needs(sections), params),
         validation(layout, stage.needs(sections)),
         partial(_build, stage, sections, starts),
         run_key(dict(sections), split.digest + tensors_digest(starts), [*code, *files]),
@@ -144,15 +159,19 @@ def validation(layout: Layout, needs: Needs) -> list[Batch]:
     return [batches(step) | watched(needs.hand, split, step, SHEET_FACES) for step in range(count)]
 
 
-def _batches(split: Split, needs: Needs, params: StageParams, fabric: Fabric) -> Batches | Unpaired:
+def _batches(layout: Layout, split: Split, needs: Needs, params: StageParams, fabric: Fabric) -> Batches | Unpaired:
     part, drawn = (fabric.global_rank, fabric.world_size), sketch_layers(split, needs.sketches)
 
-    def batches(layers: tuple[str, ...], sketches: tuple[str, ...], seed: int) -> Batches:
-        return Batches(split, layers, sketches, params.batch, params.augment, seed, fabric.device, part, needs.hand)
+    def batches(of: Split, layers: tuple[str, ...], sketches: tuple[str, ...], seed: int) -> Batches:
+        return Batches(of, layers, sketches, params.batch, params.augment, seed, fabric.device, part, needs.hand)
 
     if needs.paired:
-        return batches(needs.layers, drawn, params.seed)
-    return Unpaired(batches(needs.layers, (), params.seed), batches((), drawn, params.seed + 1))
+        return batches(split, needs.layers, drawn, params.seed)
+    photographed, drawn_people = halves(layout, split)
+    edges = tuple(name for name in needs.layers if name != PHOTO)
+    return Unpaired(
+        batches(photographed, (PHOTO,), (), params.seed), batches(drawn_people, edges, drawn, params.seed + 1)
+    )
 
 
 def sketch_layers(split: Split, sketches: SketchParams | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pipeline.core.code import code_of
 
 ROOT = Path(__file__).parents[2]
 DVC = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())
+BASELINES = ("pix2pix", "cyclegan", "munit", "drit", "deepfacedrawing")
 STAGE_FILES = {
     "demo": ["pipeline/stages/demo/stage.py"],
     "crop": ["pipeline/stages/crop/stage.py"],
@@ -33,7 +34,14 @@ STAGE_FILES = {
     "train_scn": ["pipeline/training/scn.py"],
     "train_isn": ["pipeline/training/isn.py"],
     "train_joint": ["pipeline/training/joint.py"],
-    "baseline": ["pipeline/training/trainers.py", "pipeline/training/adversarial.py"],
+    **{
+        f"baseline@{name}": ["pipeline/training/trainers.py", f"pipeline/training/baselines/{name}.py"]
+        for name in BASELINES
+    },
+    **{
+        f"baseline_refined@{name}": ["pipeline/training/trainers.py", f"pipeline/training/baselines/{name}_refined.py"]
+        for name in ("pix2pix", "cyclegan", "munit")
+    },
     "evaluate": ["pipeline/evaluation/evaluate.py"],
     "evaluate_sketches": ["pipeline/evaluation/sketch_statistics.py", "models/helpers/edge_net.py"],
     "report": ["pipeline/evaluation/report.py", "pipeline/evaluation/report.html.j2"],
