@@ -9,6 +9,7 @@ from pipeline.core.allowed import Items, OneOf
 from pipeline.core.params import ParamsError, build
 
 REFINED = "_refined"
+HALVED = {"unet_mru": 8, "gated": 16}  # kind of generator -> what the side has to be a multiple of; else 4
 Section = Any  # an instance of a dataclass that `tree` makes; its fields are the sections below it
 Broken = Iterator[str]
 
@@ -32,6 +33,7 @@ def sections() -> dict[str, Any]:
         "styles.names": names_of(lambda: STYLES),
         "baselines.names": names_of(lambda: [name for name in BASELINES if not name.endswith(REFINED)], least=0),
         "baselines.refined": names_of(lambda: refined(BASELINES), least=0),
+        "editing.names": names_of(lambda: ["edit"], least=0),
         "simplify": simplify.SimplifyParams,
         "pack": pack.PackParams,
         "evaluate": evaluate.EvaluateParams,
@@ -106,8 +108,8 @@ def _sizes(whole: Section) -> Broken:
         generator = getattr(getattr(stage, "net", None), "generator", None)
         if generator is None:
             continue
-        if generator.kind == "unet_mru" and size % 8:
-            yield f"crop.size: {size}; allowed: a multiple of 8, as {name}.net.generator.kind is unet_mru"
+        if size % (multiple := HALVED.get(generator.kind, 4)):
+            yield f"crop.size: {size}; allowed: a multiple of {multiple}, as {name}.net.generator.kind is {generator.kind}"
         if getattr(generator, "padding", "") == "reflect" and size // 4 <= generator.dilation:
             yield f"{name}.net.generator.dilation: {generator.dilation}; allowed: below crop.size / 4 ({size // 4})"
 

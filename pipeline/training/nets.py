@@ -9,6 +9,7 @@ from torch import nn
 from models.blocks import with_spectral_norm
 from models.discriminators.patchgan import patch, sn_patch
 from models.discriminators.unet import unet
+from models.generators.gated import GatedGenerator
 from models.generators.modulated import ModulatedGenerator, NoisyGenerator, StyledGenerator
 from models.generators.resnet import ResnetGenerator
 from models.generators.unet_mru import UnetMruGenerator
@@ -59,6 +60,17 @@ class UnetMruParams:
 
 
 @dataclass(frozen=True)
+class GatedParams:
+    """A U-Net of gated convolutions: what fills erased parts."""
+
+    kind: str
+    width: Width
+    blocks: Annotated[int, Range(least=0, most=64)]
+    norm: Norm
+    spectral: bool
+
+
+@dataclass(frozen=True)
 class SnPatchParams:
     """SN-PatchGAN, at one scale of the image or several."""
 
@@ -104,6 +116,7 @@ GENERATORS = {
     "unet_mru": Net(UnetMruParams, UnetMruGenerator),
     "modulated": Net(ModulatedParams, ModulatedGenerator),
     "styled": Net(StyledParams, StyledGenerator),
+    "gated": Net(GatedParams, GatedGenerator),
     "noisy": Net(StyledParams, NoisyGenerator),  # styled, with noise in the decoder
 }
 DISCRIMINATORS = {
@@ -113,7 +126,7 @@ DISCRIMINATORS = {
 }
 
 GeneratorParams = Annotated[
-    ResnetParams | UnetMruParams | ModulatedParams | StyledParams, Kind(lambda: params_of(GENERATORS))
+    ResnetParams | UnetMruParams | ModulatedParams | StyledParams | GatedParams, Kind(lambda: params_of(GENERATORS))
 ]
 DiscriminatorParams = Annotated[SnPatchParams | PatchParams | UnetParams, Kind(lambda: params_of(DISCRIMINATORS))]
 

@@ -100,7 +100,7 @@ class TrainingStage:
     framed: bool = False  # it is told a Framing too, among the sections as FRAMING
 
 
-OWN = {name: f"pipeline.training.{name}" for name in ("scn", "isn", "joint")}
+OWN = {name: f"pipeline.training.{name}" for name in ("scn", "isn", "joint", "edit")}
 BASELINES: LazyTable[TrainingStage] = LazyTable("baseline", "pipeline.training.baselines", "TRAINER")
 TRAINERS: LazyTable[TrainingStage] = LazyTable("trainer", "pipeline.training.baselines", "TRAINER", OWN)
 

@@ -34,6 +34,7 @@ STAGE_FILES = {
     "train_scn": ["pipeline/training/scn.py"],
     "train_isn": ["pipeline/training/isn.py"],
     "train_joint": ["pipeline/training/joint.py"],
+    "train_edit@edit": ["pipeline/training/edit.py"],
     **{
         f"baseline@{name}": ["pipeline/training/trainers.py", f"pipeline/training/baselines/{name}.py"]
         for name in BASELINES

@@ -1,0 +1,154 @@
+"""Stage train_edit: what is erased from a photo is drawn anew from strokes and colours (SC-FEGAN's task, Figure 8)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from models.losses.photo import PERCEPTUAL, l1
+from pipeline.core.allowed import BatchSize, Range, Seed, Weight
+from pipeline.core.params import require
+from pipeline.drawing.face_prior import Eyes
+from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OptimizerParams
+from pipeline.training.data import AugmentParams, Batch
+from pipeline.training.erasing import Eraser, ErasingParams, composed
+from pipeline.training.isn import VGGS, PerceptualParams
+from pipeline.training.loop import ScheduleParams
+from pipeline.training.trainers import FRAMING, Needs, TrainingStage, weighted_sum
+
+CHANNELS = (9, 3)
+MASK = slice(7, 8)  # of what the net is given
+MEASURES = ("erased_l1",)
+
+
+@dataclass(frozen=True)
+class EditWeights:
+    """Of what is made, within what is erased and without."""
+
+    l1: Weight
+    perceptual: Weight
+    adversarial: Weight
+
+    def __post_init__(self) -> None:
+        require(any(vars(self).values()), f"one of {', '.join(vars(self))} above 0")
+
+
+@dataclass(frozen=True)
+class EditLoss:
+    """After SC-FEGAN: L1 that counts more where it is erased, VGG's maps, SN-PatchGAN."""
+
+    perceptual: PerceptualParams
+    adversarial: AdversarialParams
+    weights: EditWeights
+    erased: Annotated[float, Range(least=1, most=100)]  # weight of L1 where the photo is erased; 1 elsewhere
+
+
+@dataclass(frozen=True)
+class EditParams:
+    """Section `train_edit`."""
+
+    net: NetParams
+    loss: EditLoss
+    optimizer: OptimizerParams
+    schedule: ScheduleParams
+    augment: AugmentParams
+    erasing: ErasingParams
+    batch: BatchSize
+    seed: Seed
+
+    def __post_init__(self) -> None:
+        require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
+
+
+class Edit:
+    """G fills what is erased; D sees it beside what G was given."""
+
+    def __init__(self, fabric: Fabric, params: EditParams, eyes: Eyes) -> None:
+        """`eyes`: where the crops have them."""
+        self.gan = Gan(fabric, params.net, params.optimizer, params.loss.adversarial, CHANNELS)
+        self.params, self.loss, self.eyes = params, params.loss, eyes
+        chosen = params.loss.perceptual
+        asked = params.loss.weights.perceptual
+        self.vgg = fabric.to_device(VGGS[chosen.net](last=max(chosen.layers))) if asked else None
+
+    def erased(self, batch: Batch) -> Tensor:
+        """What G is given of a batch, (N, 9, S, S)."""
+        eraser = Eraser(self.params.erasing, self.eyes, batch["photo"].shape[-1])
+        return eraser(batch["photo"], batch["product"], batch["noise"])
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        asked = self.erased(batch)
+        made: Tensor = self.gan.g(asked)
+        whole = composed(batch["photo"], made, asked[:, MASK])
+        judged = self.gan.update_discriminator([batch["photo"]], whole, batch["noise"], asked)
+        terms = self.terms(made, whole, batch, asked)
+        self.gan.g_optimizer.zero_grad(set_to_none=True)
+        self.gan.fabric.backward(weighted_sum(terms, self.loss.weights))
+        self.gan.update_generator()
+        return {key: value.detach() for key, value in terms.items()} | judged
+
+    def terms(self, made: Tensor, whole: Tensor, batch: Batch, asked: Tensor) -> dict[str, Tensor]:
+        """The unweighted terms of G."""
+        weight = 1 + (self.loss.erased - 1) * asked[:, MASK]
+        found = {"l1": l1(batch["photo"] * weight, made * weight)}
+        if self.vgg is not None:
+            with torch.no_grad():
+                real = self.vgg(batch["photo"])
+            found["perceptual"] = PERCEPTUAL[self.loss.perceptual.weighting](
+                real, self.vgg(whole), self.loss.perceptual.layers
+            )
+        if self.loss.weights.adversarial and not self.gan.resting:
+            found["adversarial"] = self.gan.fooling(self.gan.judge(whole, batch["noise"], asked))
+        return found
+
+    def nets(self) -> list[nn.Module]:
+        """What --compile compiles: nearly all the work."""
+        return [self.gan.generator]
+
+    def set_progress(self, share: float) -> float:
+        return self.gan.set_progress(share)
+
+    def state(self) -> dict[str, Tensor]:
+        return self.gan.state("")
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        self.gan.load_state(tensors, "")
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.gan.weights()
+
+    def filled(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What G is given of a batch, and the photos with what is erased filled as the stage would hand G on."""
+        asked = self.erased(batch)
+        return asked, composed(batch["photo"], self.gan.shown(asked), asked[:, MASK])
+
+    def measure(self, batch: Batch) -> dict[str, Tensor]:
+        """erased_l1: mean error where the photo was erased."""
+        self.gan.check()
+        asked, whole = self.filled(batch)
+        return {"erased_l1": (whole - batch["photo"]).abs().sum() / (3 * asked[:, MASK].sum()).clamp_min(1)}
+
+    def show(self, batch: Batch) -> dict[str, Tensor]:
+        """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
+        asked, whole = self.filled(batch)
+        colours = torch.where(asked[:, 4:7] >= 0, asked[:, 4:7], asked[:, :3] + asked[:, MASK])
+        return {"erased": colours, "strokes": asked[:, 3:4], "filled": whole, "photo": batch["photo"]}
+
+
+def _weights(sections: Mapping[str, Any]) -> tuple[str, ...]:
+    net: str = sections["train_edit"].loss.perceptual.net
+    return (net,) if net != "random" else ()
+
+
+def _needs(_: Mapping[str, Any]) -> Needs:
+    return Needs(("photo", "product"))
+
+
+def _build(fabric: Fabric, sections: Mapping[str, Any], _: object) -> Edit:
+    return Edit(fabric, sections["train_edit"], sections[FRAMING].eyes)
+
+
+TRAINER = TrainingStage({"train_edit": EditParams}, _needs, _build, weights=_weights, framed=True)

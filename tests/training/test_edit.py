@@ -1,0 +1,108 @@
+"""What is erased in training: masks by shares and numbers, hints only where they are asked for; and that it learns."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.drawing.face_prior import Eyes
+from pipeline.training.erasing import NO_COLOUR, Eraser, ErasingParams, composed, given
+
+EYES, SIDE = Eyes(0.48, 0.27), 64
+BRUSHED = ErasingParams(feature=0, hair=0, box=0, brush_px=30, strokes=1, colours=0)
+
+
+def batch(count: int = 16) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    numbers = torch.Generator().manual_seed(3)
+    photo = torch.rand(count, 3, SIDE, SIDE, generator=numbers)
+    strokes = (torch.rand(count, 1, SIDE, SIDE, generator=numbers) > 0.8).float()
+    return photo, strokes, torch.rand(count, 7, generator=numbers)
+
+
+def erased(**changed: float) -> torch.Tensor:
+    return Eraser(ErasingParams(**(vars(BRUSHED) | changed)), EYES, SIDE)(*batch())
+
+
+def test_the_photo_is_whole_outside_the_mask_and_gone_inside() -> None:
+    photo, strokes, _ = batch()
+    asked = erased(colours=1)
+    mask = asked[:, 7:8]
+    assert set(mask.unique().tolist()) == {0.0, 1.0}
+    torch.testing.assert_close(asked[:, :3], photo * (1 - mask))
+    torch.testing.assert_close(asked[:, 3:4], strokes * mask)
+    assert (asked[:, 4:7][(1 - mask).bool().expand(-1, 3, -1, -1)] == NO_COLOUR).all()
+    assert (asked[:, 8:] * (1 - mask)).abs().max() == 0
+    torch.testing.assert_close(composed(photo, torch.zeros_like(photo), mask), asked[:, :3])
+
+
+def test_every_sample_loses_something_and_none_loses_all() -> None:
+    area = erased(feature=1, hair=1, box=1)[:, 7].mean((1, 2))
+    assert area.min() > 0.01
+    assert area.max() < 0.99
+    assert area.mean() > erased()[:, 7].mean() + 0.2
+
+
+def test_a_feature_erases_where_features_are() -> None:
+    plain, more = erased(brush_px=1)[:, 7], erased(brush_px=1, feature=1)[:, 7]
+    gained = (more - plain).clamp_min(0).mean(0)
+    rows = np.arange(SIDE)[:, None] * np.ones(SIDE)
+    place = float((gained.numpy() * rows).sum() / gained.numpy().sum()) / SIDE
+    assert 0.4 < place < 0.8  # from the brows to the mouth
+    assert gained[: SIDE // 4].max() == 0
+
+
+@pytest.mark.parametrize(("name", "channels"), [("strokes", slice(3, 4)), ("colours", slice(4, 7))])
+def test_hints_are_given_in_the_share_asked_for(name: str, channels: slice) -> None:
+    none, all_ = erased(**{name: 0.0})[:, channels], erased(**{name: 1.0})[:, channels]
+    assert len(none.unique()) == 1
+    assert (all_ != none).flatten(1).any(1).float().mean() > 0.8
+
+
+def test_colours_are_those_of_the_photo_there() -> None:
+    photo, strokes, noise = batch()
+    photo = torch.full_like(photo, 0.25)
+    asked = Eraser(ErasingParams(0, 0, 1, 30, 1, 1), EYES, SIDE)(photo, strokes, noise)
+    assert set(asked[:, 4:7].unique().tolist()) == {NO_COLOUR, 0.25}
+
+
+def test_the_same_numbers_erase_the_same_and_others_other_parts() -> None:
+    photo, strokes, noise = batch()
+    eraser = Eraser(ErasingParams(0.5, 0.5, 0.5, 30, 0.5, 0.5), EYES, SIDE)
+    assert torch.equal(eraser(photo, strokes, noise), eraser(photo, strokes, noise))
+    alone = eraser(photo[3:4], strokes[3:4], noise[3:4])
+    assert torch.equal(alone[0], eraser(photo, strokes, noise)[3])
+    assert not torch.equal(eraser(photo, strokes, noise)[:, 7], eraser(photo, strokes, noise.flip(0))[:, 7])
+
+
+def test_of_hints_what_is_erased_alone_counts() -> None:
+    photo, strokes, _ = batch(1)
+    mask = torch.zeros(1, 1, SIDE, SIDE)
+    mask[..., 20:30, 20:30] = 1
+    asked = given(photo, strokes, torch.full_like(photo, 0.5), mask, torch.ones(1, SIDE, SIDE))
+    assert asked.shape == (1, 9, SIDE, SIDE)
+    assert (asked[:, 4] == 0.5).sum() == 100
+    assert asked[:, 8].sum() == 100
+
+
+def test_it_learns_to_fill_from_strokes(tmp_path: Path) -> None:
+    from lightning_fabric import Fabric
+
+    from pipeline.core.params import load
+    from pipeline.training.edit import Edit, EditParams
+
+    params = load(EditParams, "train_edit")
+    trainer = Edit(Fabric(accelerator="cpu", devices=1), params, EYES)
+    torch.manual_seed(0)
+    strokes = torch.zeros(4, 1, SIDE, SIDE)
+    photo = torch.full((4, 3, SIDE, SIDE), 0.7)
+    for i in range(4):
+        strokes[i, :, :, 12 + 10 * i] = 1
+        photo[i, :, :, 12 + 10 * i :] = 0.2
+    given_ = {"photo": photo, "product": strokes}
+    noise = torch.rand(60, 4, 7)
+    before = trainer.measure(given_ | {"noise": noise[0]})["erased_l1"]
+    for step in range(1, 60):
+        terms = trainer.step(given_ | {"noise": noise[step]})
+    assert {"l1", "perceptual", "adversarial", "discriminator", "accuracy"} <= set(terms)
+    assert trainer.measure(given_ | {"noise": noise[0]})["erased_l1"] < 0.5 * before
