@@ -74,7 +74,7 @@ class Live:
                 reply = await self._answer(slot)
                 await asyncio.wait_for(socket.send_bytes(reply), limits.SEND_S)
         except TimeoutError:
-            await asyncio.wait_for(_closed(socket, TOO_SLOW), 1)
+            await _send_away(socket)
         except (Gone, WebSocketDisconnect, RuntimeError):  # a RuntimeError: of a socket that is closed already
             pass
         finally:
@@ -118,9 +118,10 @@ async def _read(socket: WebSocket, slot: Slot) -> None:
         slot.close()
 
 
-async def _closed(socket: WebSocket, code: int) -> None:
-    with contextlib.suppress(RuntimeError):
-        await socket.close(code, "Your connection is too slow to draw live.")
+async def _send_away(socket: WebSocket) -> None:
+    """Who takes no replies may not take this one either."""
+    with contextlib.suppress(TimeoutError, RuntimeError):
+        await asyncio.wait_for(socket.close(TOO_SLOW, "Your connection is too slow to draw live."), 1)
 
 
 def photo_reply(wanted: Wanted, opened: Opened) -> bytes:

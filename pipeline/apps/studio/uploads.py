@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import warnings
 from pathlib import Path
 
 from PIL import Image
@@ -46,7 +47,7 @@ def picture_of(data: bytes) -> Picture:
 def _check_pixels(data: bytes) -> None:
     """Before anything is decoded. What Pillow does not know is left to `import_bytes`."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
     except Image.DecompressionBombError as error:
         raise Wrong("This picture has too many pixels: make it smaller.") from error

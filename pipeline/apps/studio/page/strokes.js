@@ -2,7 +2,7 @@
 
 export const UNIT = 10000, DARKEST = 100;
 const STEP = 18;  // a point nearer to the last one than this is left out
-const TOLERANCE = [7, 6, 4];  // of place, width and darkness, when a finished stroke is thinned out
+const TOLERANCE = [3.5, 6, 4];  // of place, width and darkness, when a finished stroke is thinned out
 
 /** A stroke while it is drawn: smoothed, of the brush's width, as dark as the pen is pressed. */
 export class Growing {

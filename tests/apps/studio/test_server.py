@@ -1,0 +1,425 @@
+"""The studio's server: live photos, files in and out, whom it answers, what it refuses."""
+
+import io
+import json
+import re
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+from studio_systems import CODE, ORIGIN, SIDE, Calls, make_studio
+
+from pipeline.apps.studio import limits, server
+from pipeline.apps.studio.messages import read_message, strokes_in_px
+from pipeline.core.polarity import to_uint8
+from pipeline.drawing.rasterize import render
+from pipeline.stages.demo.renderer import render_face
+
+LINE = [1000, 5000, 400, 100, 9000, 5000, 400, 100]
+LIVE = "ws://127.0.0.1:8765/api/live"
+THIN = [1000, 5000, 110, 100, 9000, 5000, 110, 100]
+SENTENCE = re.compile(r"^[A-Z][^\n]{8,250}\.$")
+
+
+@pytest.fixture
+def calls() -> Calls:
+    return Calls()
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> Iterator[TestClient]:
+    with browser(monkeypatch, calls) as made:
+        yield made
+
+
+def browser(monkeypatch: pytest.MonkeyPatch, calls: Calls, **options: Any) -> TestClient:
+    return TestClient(make_studio(monkeypatch, calls, **options), ORIGIN, headers={"origin": ORIGIN})
+
+
+def unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """A reply's header and parts, read as the page reads them."""
+    (length,) = struct.unpack(">I", data[:4])
+    header, at = json.loads(data[4 : 4 + length]), 4 + length
+    parts = {}
+    for name, size in header["parts"].items():
+        parts[name], at = data[at : at + size], at + size
+    assert at == len(data)
+    return header, parts
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)))
+
+
+def drawing(number: int = 1, **more: object) -> str:
+    return json.dumps({"number": number, "strokes": [LINE]} | more)
+
+
+def made(socket: WebSocketTestSession, text: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    socket.send_text(text)
+    return unpacked(socket.receive_bytes())
+
+
+# The page
+
+
+def test_the_page_may_do_what_it_needs_alone(client: TestClient) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 200
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert "server" not in answer.headers
+
+
+def test_nothing_of_the_page_lies_elsewhere() -> None:
+    for name, (content, _) in server.page_files().items():
+        addresses = set(re.findall(rb"(?:https?:)?//[\w.-]+\.\w+[^\s\"'`]*", content))
+        assert addresses <= {b"http://www.w3.org/2000/svg"}, name
+
+
+def test_every_file_that_the_page_names_is_served(client: TestClient) -> None:
+    files = server.page_files()
+    texts = [content.decode() for name, (content, _) in files.items() if not name.endswith(".json")]
+    named = {path for text in texts for path in re.findall(r"[\"'](/[\w./-]+\.(?:js|css|svg))[\"']", text)}
+    about = client.get("/api/about").json()
+    for path in sorted(named | {f"/{name}" for name in about["tabs"] + about["examples"]}):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        kind = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "json": "application/json"}
+        assert answer.headers["content-type"].split(";")[0] == kind[path.rsplit(".")[-1]]
+    assert about["tabs"] == ["tabs/draw.js", "tabs/sketches.js"]
+
+
+def test_a_tab_more_is_a_file_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, calls: Calls) -> None:
+    (tmp_path / "tabs").mkdir()
+    (tmp_path / "tabs/edit.js").write_text("export const tab = {};")
+    monkeypatch.setattr(server, "PAGE", tmp_path)
+    with browser(monkeypatch, calls) as client:
+        assert client.get("/api/about").json()["tabs"] == ["tabs/edit.js"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../server.py", "/..%2fserver.py", "/tabs/%2e%2e/%2e%2e/server.py", "//etc/passwd", "/api", "/x", "/tabs/"],
+)
+def test_other_paths_lead_nowhere(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert SENTENCE.match(answer.text)
+
+
+def test_models_say_what_they_can_be_told(client: TestClient) -> None:
+    models = {model["name"]: model for model in client.get("/api/about").json()["models"]}
+    assert list(models) == ["lite", "photo", "faces"]
+    assert (models["photo"]["levels"], models["photo"]["tones"]) == (True, ["light-fair", "dark-black"])
+    assert (models["lite"]["levels"], models["lite"]["tones"], models["lite"]["draws"]) == (False, [], 0)
+
+
+# Live
+
+
+def test_a_drawing_comes_back_as_strokes_and_photo(client: TestClient) -> None:
+    with client.websocket_connect(LIVE) as socket:
+        header, parts = made(socket, drawing(7))
+    assert header["number"] == 7
+    wanted = to_uint8(render(strokes_in_px(read_message(drawing()).strokes, SIDE), (SIDE, SIDE)))
+    assert np.abs(pixels(parts["strokes"]).astype(int) - wanted).max() <= 1
+    photo = pixels(parts["photo"])
+    assert photo.shape == (SIDE, SIDE, 3)
+    assert photo[SIDE // 2, SIDE // 2].max() < 20 < 100 < photo[2, 2].min()
+
+
+def test_the_same_drawing_gives_the_same_bytes(client: TestClient) -> None:
+    with client.websocket_connect(LIVE) as socket:
+        first, other, again = (made(socket, text)[1] for text in (drawing(1), drawing(2, strokes=[]), drawing(3)))
+    assert first == again != other
+
+
+def test_refinement_and_tones_change_the_photo(client: TestClient) -> None:
+    choices: list[dict[str, Any]] = [{"refine": 0.0}, {"refine": 1.0}]
+    tones = [{}, {"tone": "light-fair"}, {"tone": "dark-black"}, {"seed": 0}, {"seed": 1}, {"code": [0.7] * CODE}]
+    choices += [{"refine": 0.0, "tones": one} for one in tones[1:]]
+    with client.websocket_connect(LIVE) as socket:
+        photos = [made(socket, drawing(i, model="photo", **one))[1]["photo"] for i, one in enumerate(choices)]
+        assert len(set(photos)) == len(choices)
+        plain = [made(socket, drawing(i, model="lite", **one))[1]["photo"] for i, one in enumerate(choices)]
+        assert len(set(plain)) == 1
+
+
+def test_the_newest_drawing_wins(client: TestClient, calls: Calls) -> None:
+    """Twenty drawings while the nets work at one: the last is answered, most of the others never ran."""
+    calls.seconds = 0.15
+    numbers: list[int] = []
+    with client.websocket_connect(LIVE) as socket:
+        for number in range(1, 21):
+            socket.send_text(drawing(number))
+            time.sleep(0.01)
+        while not numbers or numbers[-1] < 20:
+            numbers.append(unpacked(socket.receive_bytes())[0]["number"])
+    assert numbers == sorted(numbers)
+    assert len(numbers) <= 4
+    assert calls.count == len(numbers)
+
+
+def test_ten_strokes_a_second_never_queue(client: TestClient, calls: Calls) -> None:
+    """Nets that take 150 ms, a drawing every 100 ms: no photo is older than two turns of the nets, the last is last."""
+    calls.seconds = 0.15
+    sent = {0: time.monotonic()}
+    ages: dict[int, float] = {}
+
+    def receive(socket: WebSocketTestSession) -> None:
+        while 19 not in ages:
+            number = unpacked(socket.receive_bytes())[0]["number"]
+            ages[number] = time.monotonic() - sent[number]
+
+    with client.websocket_connect(LIVE) as socket:
+        receiver = threading.Thread(target=receive, args=(socket,))
+        receiver.start()
+        for number in range(20):
+            sent[number] = time.monotonic()
+            socket.send_text(drawing(number))
+            time.sleep(0.1)
+        receiver.join(5)
+    assert list(ages) == sorted(ages)
+    assert 8 <= len(ages) < 20
+    assert np.median(list(ages.values())) < 3 * calls.seconds
+    assert ages[19] < 4 * calls.seconds
+
+
+def test_two_users_share_the_nets_by_turns(client: TestClient, calls: Calls) -> None:
+    """One floods; the other waits for the run that has begun, and for no more. Never two runs at once."""
+    calls.seconds = 0.05
+    stop = threading.Event()
+
+    def flood(socket: WebSocketTestSession) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            socket.send_text(drawing(number))
+            time.sleep(0.005)
+
+    with client.websocket_connect(LIVE) as busy, client.websocket_connect(LIVE) as other:
+        flooding = threading.Thread(target=flood, args=(busy,))
+        flooding.start()
+        try:
+            time.sleep(0.3)
+            waits = []
+            for number in range(1, 6):
+                start = time.monotonic()
+                assert made(other, drawing(number))[0]["number"] == number
+                waits.append(time.monotonic() - start)
+        finally:
+            stop.set()
+            flooding.join()
+    assert np.median(waits) < 6 * calls.seconds + 0.2
+    assert calls.most == 1
+
+
+def test_wrong_messages_get_a_sentence_and_the_line_stays(client: TestClient) -> None:
+    wrong = ["no json", drawing(3, model="none"), drawing(4, model="photo", tones={"tone": "green"})]
+    wrong += [drawing(5, model="photo", tones={"code": [1.0]})]
+    with client.websocket_connect(LIVE) as socket:
+        for text in wrong:
+            header, parts = made(socket, text)
+            assert SENTENCE.match(header["error"])
+            assert parts == {}
+        assert "error" not in made(socket, drawing(9))[0]
+
+
+def test_a_fault_of_the_nets_gets_a_sentence(client: TestClient, monkeypatch: pytest.MonkeyPatch, calls: Calls) -> None:
+    def broken() -> None:
+        raise RuntimeError("secret path /home/x")
+
+    monkeypatch.setenv("CALI_SKETCH_CACHE", "/tmp/cali-sketch-test-studio")
+    monkeypatch.setattr(calls, "work", broken)
+    with client.websocket_connect(LIVE) as socket:
+        error = made(socket, drawing())[0]["error"]
+    assert SENTENCE.match(error)
+    assert "secret" not in error
+
+
+def test_too_many_pages_are_told_so(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CONNECTIONS", 1)
+    with client.websocket_connect(LIVE) as socket:
+        made(socket, drawing())
+        with client.websocket_connect(LIVE) as second, pytest.raises(WebSocketDisconnect) as closed:
+            second.receive_bytes()
+        assert closed.value.code == 1013
+        assert SENTENCE.match(closed.value.reason)
+        made(socket, drawing(2))
+    with client.websocket_connect(LIVE) as third:
+        made(third, drawing())
+
+
+# Whom it answers
+
+ADDRESSES = [
+    "evil.example",
+    "127.0.0.1.evil.example:8765",
+    "localhost.evil:1",
+    "",
+    "[::1",
+    "8.8.8.8",
+    "127.0.0.1@evil.org",
+]
+
+
+@pytest.mark.parametrize("host", ADDRESSES)
+def test_other_names_get_no_answer(client: TestClient, host: str) -> None:
+    answer = client.get("/", headers={"host": host})
+    assert answer.status_code == 403
+    assert SENTENCE.match(answer.text)
+
+
+@pytest.mark.parametrize("host", ["localhost:8765", "127.0.0.1", "[::1]:8765"])
+def test_this_machine_s_names_do(client: TestClient, host: str) -> None:
+    assert client.get("/", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "answered"), [("192.168.1.7:8765", 200), ("studio.local:8765", 200), ("evil.example", 403)]
+)
+def test_bound_to_a_network_addresses_and_its_own_name_do(
+    monkeypatch: pytest.MonkeyPatch, calls: Calls, host: str, answered: int
+) -> None:
+    with browser(monkeypatch, calls, host="studio.local") as client:
+        assert client.get("/", headers={"host": host}).status_code == answered
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "http://127.0.0.1:9000", f"{ORIGIN}.evil"])
+def test_pages_of_others_can_ask_for_nothing(client: TestClient, origin: str) -> None:
+    headers = {"origin": origin}
+    assert client.post("/api/intake", content=b"x", headers=headers).status_code == 403
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(LIVE, headers=headers):
+        pass
+
+
+def test_a_request_without_an_origin_can_ask_for_nothing(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> None:
+    with TestClient(make_studio(monkeypatch, calls), ORIGIN) as client:
+        assert client.post("/api/intake", content=b"x").status_code == 403
+        assert client.get("/api/intake").status_code == 404
+
+
+# Files
+
+
+def png_of(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG of a hundred million pixels in some hundred bytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 10_000, 10_000, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b"\0" * 100) + chunk(b"IEND", b"")
+
+
+FACE = png_of(render_face(256, 1, 3).photo)
+WRONG = {
+    "empty": b"",
+    "text": b"this is no picture",
+    "script": b"<script>alert(1)</script>",
+    "cut": FACE[: len(FACE) // 3],
+    "bomb": bomb(),
+    "tiny": png_of(np.zeros((3, 3), np.uint8)),
+    "blank": png_of(np.full((300, 300), 255, np.uint8)),
+    "path": b"../../etc/passwd",
+    "animation": (
+        lambda f: (
+            Image.new("P", (9, 9)).save(f, "GIF", save_all=True, append_images=[Image.new("P", (9, 9), 1)]),
+            f.getvalue(),
+        )[1]
+    )(io.BytesIO()),
+}
+
+
+@pytest.mark.parametrize("asked", ["intake", "like?model=photo", "sketches"])
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_gets_a_sentence(client: TestClient, asked: str, name: str) -> None:
+    answer = client.post(f"/api/{asked}", content=WRONG[name])
+    assert answer.status_code == 422
+    assert SENTENCE.match(answer.text), answer.text
+    assert "Traceback" not in answer.text
+    assert "/" not in answer.text.replace("JPEG or PNG", "")
+
+
+def test_large_files_are_refused_before_they_are_read(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server.draw.body_of, "__defaults__", (1000,))
+    answer = client.post("/api/intake", content=b"x" * 2000)
+    assert (answer.status_code, SENTENCE.match(answer.text) is not None) == (422, True)
+    pieces = client.post("/api/intake", content=iter([b"x" * 600, b"x" * 600]))
+    assert pieces.text == answer.text
+
+
+def test_a_drawing_comes_in_as_strokes(client: TestClient) -> None:
+    """A cross on a sheet: what comes back covers it, in place."""
+    sheet = np.full((400, 400), 255, np.uint8)
+    sheet[60:340, 198:203] = sheet[198:203, 60:340] = 0
+    answer = client.post("/api/intake", content=png_of(sheet)).json()
+    wanted = read_message(json.dumps({"strokes": answer["strokes"]}))
+    back = render(strokes_in_px(wanted.strokes, 400), (400, 400)) < 0.5
+    assert 1 <= len(wanted.strokes) <= 4
+    rows, columns = np.nonzero(back)
+    assert abs(rows.min() - columns.min()) <= 6
+    assert abs(np.median(rows) - 200) < 8
+    assert (rows.max() - rows.min()) > 200
+
+
+def test_colours_of_a_photo_are_its_code(client: TestClient) -> None:
+    answer = client.post("/api/like?model=photo", content=FACE)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["code"]) == CODE
+    refused = client.post("/api/like?model=lite", content=FACE)
+    assert (refused.status_code, SENTENCE.match(refused.text) is not None) == (422, True)
+    assert client.post("/api/like?model=none", content=FACE).status_code == 422
+
+
+def test_a_photo_becomes_sketches_of_four_styles(client: TestClient) -> None:
+    answer = client.post("/api/sketches", content=FACE)
+    header, parts = unpacked(answer.content)
+    assert sorted(header["styles"]) == ["fdog", "photocopy", "photosketch", "xdog"]
+    for name in header["styles"]:
+        pictures = [pixels(parts[f"{name}.{kind}"]) for kind in ("raw", "simplified", "deformed")]
+        assert {picture.shape for picture in pictures} == {(256, 256)}
+        assert all(picture.mean() > 127 for picture in pictures)
+        assert not np.array_equal(pictures[1], pictures[2])
+        assert parts[f"{name}.svg"].startswith(b"<svg")
+        read_message(json.dumps({"strokes": header["strokes"][name]}))
+
+
+@pytest.mark.parametrize("name", ["drawing", "strokes"])
+def test_svg_files_hold_the_lines(client: TestClient, calls: Calls, name: str) -> None:
+    calls.side = 256
+    answer = client.post(f"/api/{name}.svg", content=drawing(strokes=[THIN]))
+    assert answer.headers["content-type"].startswith("image/svg+xml")
+    assert answer.text.count("<path") == 1
+    side = float(re.search(r'viewBox="0 0 (\d+)', answer.text)[1])
+    places = [float(x) / side for x in re.findall(r"([\d.]+),[\d.]+", answer.text)]
+    assert (min(places), max(places)) == pytest.approx((0.1, 0.9), abs=0.06)
+    assert client.post(f"/api/{name}.svg", content=b"{}").status_code == 422
+
+
+def test_nothing_is_written(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for asked in ("intake", "like?model=photo", "sketches", "drawing.svg"):
+        client.post(f"/api/{asked}", content=drawing().encode() if "svg" in asked else FACE)
+    with client.websocket_connect(LIVE) as socket:
+        made(socket, drawing())
+    assert list(tmp_path.rglob("*")) == []

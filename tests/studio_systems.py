@@ -1,0 +1,95 @@
+"""Systems whose nets are quick, known, and as slow as a test asks."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.apps.faces import Asked
+from pipeline.apps.studio import systems
+from pipeline.apps.studio.safety import Guard
+from pipeline.apps.studio.server import make_app
+from pipeline.apps.system import System
+
+SIDE, CODE = 32, 4
+ORIGIN = "http://127.0.0.1:8765"
+TONES = {"light-fair": [1.0] * CODE, "dark-black": [0.25] * CODE}
+
+
+@dataclass
+class Calls:
+    """What the nets were asked: how many at once, how many in all."""
+
+    seconds: float = 0.0
+    side: int = SIDE
+    count: int = 0
+    most: int = 0
+    now: int = 0
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def work(self) -> None:
+        with self.guard:
+            self.count, self.now = self.count + 1, self.now + 1
+            self.most = max(self.most, self.now)
+        time.sleep(self.seconds)
+        with self.guard:
+            self.now -= 1
+
+
+@dataclass
+class Lines:
+    """An SCN that keeps the drawing; told a level, lighter by it."""
+
+    calls: Calls
+    code: int = 0
+    reads_styles: bool = False
+
+    @property
+    def size(self) -> int:
+        return self.calls.side
+
+    def __call__(self, strokes: NDArray[np.float32], codes: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        self.calls.work()
+        kept = strokes if codes is None else strokes * (1 - 0.5 * codes[:, :1, None])
+        return kept[:, None].astype(np.float32)
+
+
+@dataclass
+class Colours:
+    """An ISN whose photo is light without ink, in the first three numbers of its code; without one, noise of a seed."""
+
+    calls: Calls
+    code: int = CODE
+    reads_styles: bool = True
+    noisy: bool = False
+
+    @property
+    def size(self) -> int:
+        return self.calls.side
+
+    def __call__(self, strokes: NDArray[np.float32], codes: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        if self.noisy:
+            shape = (len(strokes), 3, self.size, self.size)
+            return np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
+        tint = np.full((len(strokes), CODE), 0.5, np.float32) if codes is None else codes
+        return ((1 - strokes[:, None]) * tint[:, :3, None, None]).astype(np.float32)
+
+    def style(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.full((len(photos), CODE), photos.mean() / 255, np.float32)
+
+
+def make_studio(monkeypatch: pytest.MonkeyPatch, calls: Calls, host: str = "127.0.0.1", noisy: bool = False) -> Guard:
+    """The studio with such systems: `photo` takes levels and tones, the others do not."""
+
+    def opened(path: Path, device: str, runtime: str = "auto") -> System:
+        rich = "photo" in path.name
+        card = {"tones": TONES, "draws": [[0.1] * CODE, [0.9] * CODE]} if rich else {}
+        lines = Lines(calls, 1 if rich else 0)
+        return System(lines, Colours(calls, CODE if rich else 0, rich, noisy), card=card)
+
+    monkeypatch.setattr(systems, "open_model", opened)
+    return make_app(systems.Systems(Asked("lite", "auto", "cpu", Path("data"))), host)
