@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from benchmarks import __main__ as benchmarks
+from benchmarks import generate
 
 
 @pytest.fixture
@@ -34,3 +35,16 @@ def test_rows_are_printed_as_they_come(monkeypatch: pytest.MonkeyPatch, capsys: 
     with pytest.raises(OSError, match="disk"):
         benchmarks.main()
     assert capsys.readouterr().out.count(" ms") == 2
+
+
+def test_generating_is_compared_in_turns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    times = {"torch": 200.0, "onnx": 100.0}
+    monkeypatch.setattr(generate, "starting", lambda: {"--help": 0.1})
+    monkeypatch.setattr(generate, "drawing", lambda folder: folder)
+    monkeypatch.setattr(generate, "systems", lambda model, folder: dict.fromkeys(times, folder))
+    monkeypatch.setattr(generate, "warm", lambda *_: times)
+    monkeypatch.setattr(generate, "typed", lambda *_: dict.fromkeys(times, 1.0))
+    generate.main()
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == ["--help: 0.10 s", "lite, torch: 200 ms a drawing, 1.00 times torch; first 1.0 s"]
+    assert "lite, onnx: 100 ms a drawing, 2.00 times torch; first 1.0 s" in told
