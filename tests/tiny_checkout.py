@@ -27,6 +27,7 @@ TINY = {
     "train_isn": {"net": NET, "schedule": SCHEDULE},
     "train_joint": {"schedule": SCHEDULE},
     "baselines": {"pix2pix": {"net": {"width": 4}, "schedule": SCHEDULE}},
+    "robustness": {"faces": 2, "strengths_px": [8]},
     "report": {"faces": 2},
     "evaluate": {"sheet_rows": 2},
 }

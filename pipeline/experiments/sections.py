@@ -17,7 +17,7 @@ Broken = Iterator[str]
 def sections() -> dict[str, Any]:
     """Sections of params.yaml ("styles.xdog") with their dataclasses, lists of names ("styles.names") with a type."""
     from pipeline.drawing.equalization import EqualizeParams
-    from pipeline.evaluation import evaluate, report, sketch_statistics
+    from pipeline.evaluation import evaluate, report, robustness, sketch_statistics
     from pipeline.stages import canny, hed, pack, simplify
     from pipeline.stages.crop.settings import CropParams
     from pipeline.stages.demo.stage import DemoParams
@@ -38,6 +38,7 @@ def sections() -> dict[str, Any]:
         "pack": pack.PackParams,
         "evaluate": evaluate.EvaluateParams,
         "evaluate_sketches": sketch_statistics.EvaluateSketchesParams,
+        "robustness": robustness.RobustnessParams,
         "report": report.ReportParams,
     }
     stages |= {f"edges.{name}": params for name, params in edges.items()}

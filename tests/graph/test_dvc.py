@@ -44,6 +44,7 @@ STAGE_FILES = {
         for name in ("pix2pix", "cyclegan", "munit")
     },
     "evaluate": ["pipeline/evaluation/evaluate.py"],
+    "robustness": ["pipeline/evaluation/robustness.py"],
     "evaluate_sketches": ["pipeline/evaluation/sketch_statistics.py", "models/helpers/edge_net.py"],
     "report": ["pipeline/evaluation/report.py", "pipeline/evaluation/report.html.j2"],
 }

@@ -1,0 +1,140 @@
+"""Table 1: every system that was measured beside the paper's figures, and what each costs; a sheet as Figure 2."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook
+from torch.utils.flop_counter import FlopCounterMode
+
+from pipeline.core.contact_sheet import contact_sheet
+from pipeline.core.dataset import Split, read_split
+from pipeline.core.devices import pick_device
+from pipeline.core.image_io import write_photo
+from pipeline.core.layout import Layout
+from pipeline.core.tables import print_table
+from pipeline.evaluation import figures
+from pipeline.evaluation.completion import by_turns
+from pipeline.evaluation.systems import LikeSystem, drawings, row
+from pipeline.training.checkpoint import load_tensors
+
+PAPER = {  # system -> PSNR, SSIM, FID on CUHK at 256 px
+    "pix2pix": (18.83, 0.7554, 76.90),
+    "cyclegan": (24.21, 0.8508, 80.17),
+    "munit": (17.23, 0.7515, 78.57),
+    "drit": (16.14, 0.7047, 109.83),
+    "deepfacedrawing": (13.21, 0.3751, 97.36),
+    "joint": (20.25, 0.8006, 58.43),
+}
+OURS = {  # column -> figure of metrics.json
+    "PSNR": "psnr",
+    "SSIM": "ssim",
+    "FID": "fid",
+    "FD\nEfficientNet": "fd_efficientnet",
+    "identity": "identity_face",
+    "faithful": "faithful_recall",
+}
+STAGES = {"joint": ("scn", "isn", "joint"), "joint_like": ("scn", "isn", "joint"), "apart": ("scn", "isn")}
+TIMED = 8  # drawings at once, three times
+FACES = 6  # of the sheet
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one photo takes."""
+
+    parameters: int  # of all modules that ran
+    gmacs: float  # multiplications of convolutions and matrix products, 10^9
+    images_per_second: float
+
+
+@contextmanager
+def _running() -> Iterator[dict[int, int]]:
+    """Collects the parameters of every module that runs: id -> how many numbers."""
+    found: dict[int, int] = {}
+
+    def note(module: nn.Module, *_: Any) -> None:
+        found.update({id(p): p.numel() for p in module._parameters.values() if p is not None})
+
+    handle = register_module_forward_hook(note)
+    try:
+        yield found
+    finally:
+        handle.remove()
+
+
+def cost(system: LikeSystem, sketches: NDArray[np.uint8], photos: NDArray[np.uint8]) -> Cost:
+    """Of sketches (N, S, S) and their photos, which only some systems see: counted on one, timed on all."""
+    with _running() as found, FlopCounterMode(display=False) as counter:
+        system(sketches[:1], photos[:1])
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        system(sketches, photos)
+        times.append(time.perf_counter() - started)
+    return Cost(sum(found.values()), counter.get_total_flops() / 2e9, len(sketches) / min(times))
+
+
+def trained_on(layout: Layout, system: str) -> tuple[int, list[int]]:
+    """Images that its training was given, steps times batch over all stages; their seeds, each once."""
+    images, seeds = 0, []
+    for stage in STAGES.get(system, row(system).needs):
+        about = load_tensors(layout.trained(stage) / "weights.safetensors")[1]
+        params = next(iter(about["params"].values()))
+        images += params["schedule"]["steps"] * params["batch"]
+        seeds.append(params["seed"])
+    return images, sorted(set(seeds))
+
+
+def table(layout: Layout, split_name: str, device: Any) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of what was measured on a split, the paper's systems first."""
+    measured = [name for name in figures.systems(layout) if split_name in figures.splits(layout, name)]
+    split, rows = read_split(layout, split_name), []
+    for name in sorted(measured, key=lambda name: (name not in PAPER, [*PAPER, name].index(name))):
+        found = figures.flat(figures.read(layout, name, split_name, "metrics"))
+        of, (sketches, photos) = row(name), _sample(split, row(name).reads[0], TIMED)
+        took = cost(of.system(layout, device, False), sketches, photos)
+        images, seeds = trained_on(layout, name)
+        paper = [figures.number(value) for value in PAPER.get(name, (None,) * 3)]
+        ours = [figures.number(found.get(key)) for key in OURS.values()]
+        costs = [f"{took.parameters / 1e6:.3g}", f"{took.gmacs:.3g}", f"{took.images_per_second:.3g}"]
+        about = [str(int(found["n"])), ",".join(map(str, seeds)), str(images)]
+        rows.append([name, *paper, *ours, *about, *costs])
+    heads = ["paper\nPSNR", "paper\nSSIM", "paper\nFID", *OURS, "N", "seeds", "images\nseen"]
+    return ["system", *heads, "million\nparameters", "GMACs", "images/s"], rows
+
+
+def _sample(split: Split, kind: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Sketches and photos of the first faces."""
+    count = min(count, len(split.ids))
+    styles = drawings(split, kind)
+    sketches = styles["product"][0:count] if kind == "product" else by_turns(styles, 0, count)
+    return sketches, np.asarray(split.layers["photo"][:count])
+
+
+def sheet(layout: Layout, split_name: str, names: Sequence[str], device: Any) -> NDArray[np.uint8]:
+    """A row a face: the drawing as an unpractised hand makes it, each system's photo, the true one."""
+    split = read_split(layout, split_name)
+    sketches, photos = _sample(split, "deformed", FACES)
+    made = [row(name).system(layout, device, False)(sketches, photos)[0] for name in names]
+    rows = [list(part) for part in zip(sketches, *made, photos, strict=True)]
+    return contact_sheet(rows, ["sketch", *names, "photo"], [""] * len(rows), max(96, split.size))
+
+
+def show(data: Path, split_name: str, to: Path | None, device_name: str) -> bool:
+    """Print the table, and write the sheet `to` a PNG file; whether there was anything to show."""
+    layout, device = Layout(data), pick_device(device_name)
+    if not list(layout.evaluation.glob(f"[!.]*/{split_name}/metrics.json")):
+        return False
+    heads, rows = table(layout, split_name, device)
+    print_table(heads, rows, f"Table 1 ({split_name})")
+    if to:
+        names = [line[0] for line in rows if row(line[0]).reads[0] != "product"]
+        write_photo(to, sheet(layout, split_name, names, device))
+    return True
