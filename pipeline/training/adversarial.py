@@ -242,3 +242,25 @@ class Gan:
             raise CheckpointError(f"these weights are of another net: {' '.join(str(error).split())[:300]}") from error
         if self.average is not None:
             self.average.load_state_dict(below(tensors, "g/"))
+
+
+class OneGan:
+    """What `fit` asks of a trainer that owns one `Gan`."""
+
+    gan: Gan
+
+    def nets(self) -> list[nn.Module]:
+        """What --compile compiles: nearly all the work."""
+        return [self.gan.generator]
+
+    def set_progress(self, share: float) -> float:
+        return self.gan.set_progress(share)
+
+    def state(self) -> dict[str, Tensor]:
+        return self.gan.state("")
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        self.gan.load_state(tensors, "")
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.gan.weights()

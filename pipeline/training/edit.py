@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.losses.photo import PERCEPTUAL, l1
 from pipeline.core.allowed import BatchSize, Range, Seed, Weight
 from pipeline.core.params import require
 from pipeline.drawing.face_prior import Eyes
-from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OptimizerParams
+from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OneGan, OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.erasing import Eraser, ErasingParams, composed
 from pipeline.training.isn import VGGS, PerceptualParams
@@ -63,7 +63,7 @@ class EditParams:
         require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
 
 
-class Edit:
+class Edit(OneGan):
     """G fills what is erased; D sees it beside what G was given."""
 
     def __init__(self, fabric: Fabric, params: EditParams, eyes: Eyes) -> None:
@@ -103,22 +103,6 @@ class Edit:
         if self.loss.weights.adversarial and not self.gan.resting:
             found["adversarial"] = self.gan.fooling(self.gan.judge(whole, batch["noise"], asked))
         return found
-
-    def nets(self) -> list[nn.Module]:
-        """What --compile compiles: nearly all the work."""
-        return [self.gan.generator]
-
-    def set_progress(self, share: float) -> float:
-        return self.gan.set_progress(share)
-
-    def state(self) -> dict[str, Tensor]:
-        return self.gan.state("")
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        self.gan.load_state(tensors, "")
-
-    def weights(self) -> dict[str, Tensor]:
-        return self.gan.weights()
 
     def filled(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What G is given of a batch, and the photos with what is erased filled as the stage would hand G on."""

@@ -16,7 +16,7 @@ from models.losses.photo import PERCEPTUAL, TV, dissimilarity, l1, style
 from models.perceptual import NAMES, vgg19_random
 from pipeline.core.allowed import BatchSize, Items, OneOf, Seed, Weight
 from pipeline.core.params import require
-from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OptimizerParams
+from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OneGan, OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
@@ -97,7 +97,7 @@ VGGS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-class Isn:
+class Isn(OneGan):
     """P = G2(R), Eq. 5, with the terms of Eq. 6."""
 
     def __init__(self, fabric: Fabric, params: IsnParams) -> None:
@@ -174,22 +174,6 @@ class Isn:
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         return weighted_sum(terms, self.loss.weights)
-
-    def nets(self) -> list[nn.Module]:
-        """What --compile compiles: nearly all the work."""
-        return [self.gan.generator]
-
-    def set_progress(self, share: float) -> float:
-        return self.gan.set_progress(share)
-
-    def state(self) -> dict[str, Tensor]:
-        return self.gan.state("")
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        self.gan.load_state(tensors, "")
-
-    def weights(self) -> dict[str, Tensor]:
-        return self.gan.weights()
 
     def measure(self, batch: Batch) -> dict[str, Tensor]:
         """How far the photo made of the true Canny ⊙ HED is from the person's: mean error, 1 - SSIM.

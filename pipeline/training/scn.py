@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.losses.photo import l1
 from models.losses.strokes import calibration, filled_dice
@@ -15,7 +15,7 @@ from pipeline.core.allowed import BatchSize, Items, OneOf, Seed, Weight
 from pipeline.core.params import require
 from pipeline.core.polarity import turned_tensor
 from pipeline.styles import StyleName
-from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OptimizerParams
+from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OneGan, OptimizerParams
 from pipeline.training.completion import LINE, completed, near
 from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.device import Device
@@ -71,7 +71,7 @@ class ScnParams:
         require(not code or (code == 1 and self.hand.level > 0), "net.generator.code 1 only, and hand.level above 0")
 
 
-class Scn:
+class Scn(OneGan):
     """R = G1(S), Eq. 1, with the terms of Eq. 4."""
 
     LAYERS = ("product",)  # what it is measured against and shown beside, whatever its targets
@@ -119,22 +119,6 @@ class Scn:
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         return weighted_sum(terms, self.loss.weights)
-
-    def nets(self) -> list[nn.Module]:
-        """What --compile compiles: nearly all the work."""
-        return [self.gan.generator]
-
-    def set_progress(self, share: float) -> float:
-        return self.gan.set_progress(share)
-
-    def state(self) -> dict[str, Tensor]:
-        return self.gan.state("")
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        self.gan.load_state(tensors, "")
-
-    def weights(self) -> dict[str, Tensor]:
-        return self.gan.weights()
 
     def measure(self, batch: Batch) -> dict[str, Tensor]:
         """How wrong the calibrated strokes are beside the true Canny ⊙ HED: lines, by place; l1, by darkness.
