@@ -73,7 +73,7 @@ def thick(case: Case) -> Sketch:
 
 def one_pixel(case: Case) -> Sketch:
     """Black lines of one pixel along the middle of the strokes."""
-    lines = skeletonize(case.sketch < INK)
+    lines = skeletonize(case.sketch < INK)  # type: ignore[no-untyped-call]
     return sketch_of(lines.astype(np.float32))
 
 

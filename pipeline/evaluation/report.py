@@ -29,22 +29,13 @@ from pipeline.core.params import params_path
 from pipeline.core.polarity import sketch_of
 from pipeline.core.tables import print_table
 from pipeline.evaluation import figures, results
+from pipeline.evaluation import table_1 as side_by_side
 from pipeline.evaluation.systems import LikeSystem, drawings, row
 
 matplotlib.use("Agg")
 
 VAL = "val"
 PACKAGES = ("torch", "torchvision", "numpy", "opencv-contrib-python", "scikit-image", "dvc")
-PAPER_TABLE_1 = (
-    ("pix2pix", 18.83, 0.7554, 76.90),
-    ("CycleGAN", 24.21, 0.8508, 80.17),
-    ("MUNIT", 17.23, 0.7515, 78.57),
-    ("DRIT", 16.14, 0.7047, 109.83),
-    ("DeepFaceDrawing", 13.21, 0.3751, 97.36),
-    ("Cali-Sketch", 20.25, 0.8006, 58.43),
-    ("Cali-Sketch, Improved-1", 20.34, 0.8092, 57.09),
-    ("Cali-Sketch, Improved-2", 21.09, 0.8137, 55.12),
-)
 PAPER_TABLE_2 = (
     ("detail only", 0.1559, 0.1475),
     ("contour only", 0.1713, 0.1564),
@@ -59,9 +50,14 @@ class ReportParams:
     faces: Annotated[int, Range(least=1, most=64)]  # val faces shown through every stage
 
 
+def shown_name(layout: Layout) -> str:
+    """The split whose faces are shown: val; never test, and train where there is no val."""
+    return VAL if VAL in splits(layout) else "train"
+
+
 def shown_split(layout: Layout) -> Split:
-    """Whose faces are shown: val; never test's, and train's where there is no val."""
-    return read_split(layout, VAL if VAL in splits(layout) else "train")
+    """Whose faces are shown."""
+    return read_split(layout, shown_name(layout))
 
 
 def data_sheet(layout: Layout, split: Split, count: int) -> NDArray[np.uint8]:
@@ -126,6 +122,18 @@ def curves(history: Path) -> str:
         figure.savefig(text, format="svg", metadata={"Date": None}, transparent=True)
     plt.close(figure)
     return text.getvalue()[text.getvalue().index("<svg") :]
+
+
+def table_1(layout: Layout) -> list[list[str]]:
+    """The paper's rows, each beside what was measured here of such a system, on test or what there is."""
+    measured, rows = figures.systems(layout), list[list[str]]()
+    for method, psnr, ssim, fid, system in side_by_side.PAPER_TABLE_1:
+        known = figures.splits(layout, system) if system in measured else []
+        split = "test" if "test" in known else next(iter(known), "")
+        found = figures.flat(figures.read(layout, system, split, "metrics")) if split else {}
+        own = [figures.number(found.get(name)) for name in ("psnr", "ssim", "fid", "n")]
+        rows.append([method, *map(str, (psnr, ssim, fid)), *own, split or "–"])
+    return rows
 
 
 def trained(layout: Layout) -> list[tuple[str, str]]:
@@ -203,6 +211,8 @@ def run(params: ReportParams, first: str, data: Path) -> None:
     system = of.system(layout, pick_device("cpu"), False)
     sheets = {"From photo to training data": data_sheet(layout, split, params.faces)}
     sheets[f"From sketch to photo: {first}"] = system_sheet(split, system, of.reads[0], params.faces)
+    drawn = [name for name in figures.systems(layout) if row(name).reads[0] != "product"]
+    sheets["Systems side by side"] = side_by_side.sheet(layout, shown_name(layout), drawn, pick_device("cpu"))
     with new_folder(layout.report) as out:
         for name, sheet in sheets.items():
             write_photo(out / f"{_slug(name)}.png", sheet)
@@ -211,7 +221,7 @@ def run(params: ReportParams, first: str, data: Path) -> None:
             "headlines": [(name, *figures.headline_table(layout, name)) for name in figures.measured_splits(layout)],
             "systems": sections(layout),
             "not_computed": figures.not_computed(layout),
-            "table_1": PAPER_TABLE_1,
+            "table_1": table_1(layout),
             "table_2": PAPER_TABLE_2,
             "curves": trained(layout),
             "sketches": list(csv.reader((layout.sketch_statistics / "table.csv").read_text().splitlines())),

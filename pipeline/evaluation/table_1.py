@@ -24,13 +24,18 @@ from pipeline.evaluation.completion import by_turns
 from pipeline.evaluation.systems import LikeSystem, drawings, row
 from pipeline.training.checkpoint import load_tensors
 
-PAPER = {  # system -> PSNR, SSIM, FID on CUHK at 256 px
-    "pix2pix": (18.83, 0.7554, 76.90),
-    "cyclegan": (24.21, 0.8508, 80.17),
-    "munit": (17.23, 0.7515, 78.57),
-    "drit": (16.14, 0.7047, 109.83),
-    "deepfacedrawing": (13.21, 0.3751, 97.36),
-    "joint": (20.25, 0.8006, 58.43),
+PAPER_TABLE_1 = (  # method, PSNR, SSIM, FID on CUHK at 256 px; the system of ours that goes with it
+    ("pix2pix", 18.83, 0.7554, 76.90, "pix2pix"),
+    ("CycleGAN", 24.21, 0.8508, 80.17, "cyclegan"),
+    ("MUNIT", 17.23, 0.7515, 78.57, "munit"),
+    ("DRIT", 16.14, 0.7047, 109.83, "drit"),
+    ("DeepFaceDrawing", 13.21, 0.3751, 97.36, "deepfacedrawing"),
+    ("Cali-Sketch", 20.25, 0.8006, 58.43, "joint"),
+    ("Cali-Sketch, Improved-1", 20.34, 0.8092, 57.09, ""),
+    ("Cali-Sketch, Improved-2", 21.09, 0.8137, 55.12, ""),
+)
+PAPER: dict[str, tuple[float, ...]] = {
+    system: (psnr, ssim, fid) for _, psnr, ssim, fid, system in PAPER_TABLE_1 if system
 }
 OURS = {  # column -> figure of metrics.json
     "PSNR": "psnr",

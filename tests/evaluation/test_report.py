@@ -60,7 +60,11 @@ def test_every_system_split_style_and_stage_is_on_the_page(data: Path) -> None:
         assert f'<td class="word">{cell}</td>' in page
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page), "self-contained"
     sheets = sorted(path.name for path in (data / "report").glob("*.png"))
-    assert sheets == ["from_photo_to_training_data.png", "from_sketch_to_photo__painter.png"]
+    assert sheets == [
+        "from_photo_to_training_data.png",
+        "from_sketch_to_photo__painter.png",
+        "systems_side_by_side.png",
+    ]
 
 
 def test_faces_shown_are_of_val(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
