@@ -441,6 +441,71 @@ def calibrate(
 
 
 @app.command()
+def index(
+    photos: Annotated[list[Path], typer.Argument(help="Photo files or folders.")],
+    out: Annotated[Path, typer.Option(help="File to write; one that is there is brought up to date.")],
+    embedding: Annotated[
+        str, typer.Option(help="How faces are compared: identity, shapes, pixels; auto: identity where its net is.")
+    ] = "auto",
+    face_alone: Annotated[bool, typer.Option("--face-alone", help="Without hair.")] = False,
+    jobs: Jobs = CORES,
+) -> None:
+    """Find, align and embed the faces of photos once, to search among them by drawings."""
+    from pipeline.apps import index
+
+    raise typer.Exit(index.run(photos, out, index.Named(embedding, face_alone), jobs))
+
+
+@app.command()
+def retrieve(
+    drawings: Drawings,
+    index: Annotated[Path, typer.Option(help="What cali-sketch index wrote.")],
+    out: Out,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="Faces to tell.")] = 10,
+    raw: Annotated[bool, typer.Option("--raw", help="Compare the drawing itself, not its calibrated strokes.")] = False,
+    model: Model = "shipped",
+    invert: Invert = False,
+    place: Place = "auto",
+    clean: Clean = "auto",
+    refine: Refine = USUAL_LEVEL,
+    runtime: Runtime = "auto",
+    data: Data = DATA,
+    device: DeviceName = "auto",
+) -> None:
+    """Rank the faces of an index by how much a drawing is like them: look-alikes, never an identification."""
+    from pipeline.apps import retrieve
+    from pipeline.apps.faces import Asked
+    from pipeline.apps.understand import Intake
+
+    asked, intake = Asked(model, runtime, device, data), Intake.checked(invert, place, clean)
+    raise typer.Exit(retrieve.run(drawings, index, top, out, asked, refine, intake, raw))
+
+
+@app.command()
+def evaluate_retrieval(
+    split: Annotated[str, typer.Option(help="Whose drawings are searched for; test, when all is chosen.")] = "val",
+    drawn: Annotated[str, typer.Option(help="people, or a style whose deformed drawings are searched for.")] = "people",
+    distractors: Annotated[
+        list[int] | None, typer.Option(min=0, help="Photos of other people among theirs; may be given again.")
+    ] = None,
+    embedding: Annotated[list[str] | None, typer.Option(help="Of this alone; may be given again.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    model: Model = "shipped",
+    refine: Refine = USUAL_LEVEL,
+    runtime: Runtime = "auto",
+    data: Data = DATA,
+    device: DeviceName = "auto",
+    jobs: Jobs = CORES,
+) -> None:
+    """Search drawings of held-out people among photos in every way, with the SCN and without, with hair and without."""
+    from pipeline.apps.faces import Asked
+    from pipeline.evaluation import retrieval
+
+    searched = retrieval.Searched(split, drawn, distractors or (0, 1000), embedding or ())
+    retrieval.run(searched, Asked(model, runtime, device, data), refine, out, jobs)
+
+
+@app.command()
 def studio(
     host: Annotated[
         str, typer.Option(help="Address to listen at; others than this machine's own reach it by 0.0.0.0.")
