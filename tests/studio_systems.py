@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from pipeline.apps.faces import Asked
-from pipeline.apps.studio import systems
 from pipeline.apps.studio.safety import Guard
 from pipeline.apps.studio.server import make_app
+from pipeline.apps.studio.systems import Systems
 from pipeline.apps.system import System
 
 SIDE, CODE = 32, 4
@@ -82,14 +81,13 @@ class Colours:
         return np.full((len(photos), CODE), photos.mean() / 255, np.float32)
 
 
-def make_studio(monkeypatch: pytest.MonkeyPatch, calls: Calls, host: str = "127.0.0.1", noisy: bool = False) -> Guard:
+def make_studio(calls: Calls, host: str = "127.0.0.1", noisy: bool = False) -> Guard:
     """The studio with such systems: `photo` takes levels and tones, the others do not."""
 
-    def opened(path: Path, device: str, runtime: str = "auto") -> System:
+    def opened(path: Path, device: str, runtime: str) -> System:
         rich = "photo" in path.name
         card = {"tones": TONES, "draws": [[0.1] * CODE, [0.9] * CODE]} if rich else {}
         lines = Lines(calls, 1 if rich else 0)
         return System(lines, Colours(calls, CODE if rich else 0, rich, noisy), card=card)
 
-    monkeypatch.setattr(systems, "open_model", opened)
-    return make_app(systems.Systems(Asked("lite", "auto", "cpu", Path("data"))), host)
+    return make_app(Systems(Asked("lite", "auto", "cpu", Path("data")), opened), host)

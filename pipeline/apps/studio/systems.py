@@ -1,6 +1,7 @@
 """The trained systems that the studio offers, opened when first asked for, each used by one visitor at a time."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -56,14 +57,17 @@ class Opened:
 class Systems:
     """The systems by name."""
 
-    def __init__(self, asked: Asked) -> None:
-        """Those that ship, and the asked one where it is none of them: the page begins with it. Raises UserError."""
+    def __init__(self, asked: Asked, read: Callable[[Path, str, str], System] = open_model) -> None:
+        """Those that ship, and the asked one where it is none of them: the page begins with it. Raises UserError.
+
+        `read`: opens a file, on a device, by a runtime.
+        """
         named = {name: model_file(name, asked.data) for name in TITLES}
         own = {} if asked.model in SHIPPED else {OWN: model_file(asked.model, asked.data)}
         self.files = own | named
         self.titles = {OWN: ("Own", printable(Path(asked.model).name))} | TITLES
         self.first = asked.model if asked.model in TITLES else next(iter(self.files))
-        self.asked = asked
+        self.asked, self.read = asked, read
         self._opened: dict[str, Opened] = {}
         self._opening = asyncio.Lock()
 
@@ -77,7 +81,7 @@ class Systems:
             return self._opened[name]
 
     def _open(self, file: Path) -> Opened:
-        return Opened(open_model(file, self.asked.device, self.asked.runtime))
+        return Opened(self.read(file, self.asked.device, self.asked.runtime))
 
     async def about(self, name: str) -> dict[str, Any]:
         """What the page has to know of a system, its name and what it can be told."""

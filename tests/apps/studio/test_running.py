@@ -42,7 +42,7 @@ def port(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> Iterator[int]:
     """Of a real server whose photos are noise, more than a megabyte each."""
     monkeypatch.setattr(limits, "SEND_S", SEND_S)
     bound = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(make_studio(monkeypatch, calls, noisy=True), log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(make_studio(calls, noisy=True), log_level="error", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()

@@ -36,13 +36,13 @@ def calls() -> Calls:
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> Iterator[TestClient]:
-    with browser(monkeypatch, calls) as made:
+def client(calls: Calls) -> Iterator[TestClient]:
+    with browser(calls) as made:
         yield made
 
 
-def browser(monkeypatch: pytest.MonkeyPatch, calls: Calls, **options: Any) -> TestClient:
-    return TestClient(make_studio(monkeypatch, calls, **options), ORIGIN, headers={"origin": ORIGIN})
+def browser(calls: Calls, **options: Any) -> TestClient:
+    return TestClient(make_studio(calls, **options), ORIGIN, headers={"origin": ORIGIN})
 
 
 def unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -104,7 +104,7 @@ def test_a_tab_more_is_a_file_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     (tmp_path / "tabs").mkdir()
     (tmp_path / "tabs/edit.js").write_text("export const tab = {};")
     monkeypatch.setattr(server, "PAGE", tmp_path)
-    with browser(monkeypatch, calls) as client:
+    with browser(calls) as client:
         assert client.get("/api/about").json()["tabs"] == ["tabs/edit.js"]
 
 
@@ -289,10 +289,8 @@ def test_this_machine_s_names_do(client: TestClient, host: str) -> None:
 @pytest.mark.parametrize(
     ("host", "answered"), [("192.168.1.7:8765", 200), ("studio.local:8765", 200), ("evil.example", 403)]
 )
-def test_bound_to_a_network_addresses_and_its_own_name_do(
-    monkeypatch: pytest.MonkeyPatch, calls: Calls, host: str, answered: int
-) -> None:
-    with browser(monkeypatch, calls, host="studio.local") as client:
+def test_bound_to_a_network_addresses_and_its_own_name_do(calls: Calls, host: str, answered: int) -> None:
+    with browser(calls, host="studio.local") as client:
         assert client.get("/", headers={"host": host}).status_code == answered
 
 
@@ -304,8 +302,8 @@ def test_pages_of_others_can_ask_for_nothing(client: TestClient, origin: str) ->
         pass
 
 
-def test_a_request_without_an_origin_can_ask_for_nothing(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> None:
-    with TestClient(make_studio(monkeypatch, calls), ORIGIN) as client:
+def test_a_request_without_an_origin_can_ask_for_nothing(calls: Calls) -> None:
+    with TestClient(make_studio(calls), ORIGIN) as client:
         assert client.post("/api/intake", content=b"x").status_code == 403
         assert client.get("/api/intake").status_code == 404
 

@@ -319,16 +319,20 @@ export class Paper {
 
   /** Ends what the pen is doing, without a trace. */
   _drop() {
-    this.growing = this.doomed = this.drawing = this.pointer = null;
+    this.growing = this.doomed = this.drawing = this.pointer = this.erased = null;
     this.erasing = false;
   }
 
+  /** All strokes that lie on the way from where the eraser was. */
   _erase(x, y) {
     const reach = (ERASER_PX * UNIT) / (this.side * this.view.zoom);
+    const [fromX, fromY] = this.erased || [x, y], steps = Math.ceil(Math.hypot(x - fromX, y - fromY) / reach) || 1;
+    this.erased = [x, y];
     this.doomed = this.doomed || new Set();
     const before = this.doomed.size;
-    for (const stroke of this.history.strokes) {
-      if (!this.doomed.has(stroke) && touches(stroke, x, y, reach)) this.doomed.add(stroke);
+    for (let i = 1; i <= steps; i++) {
+      const atX = fromX + ((x - fromX) * i) / steps, atY = fromY + ((y - fromY) * i) / steps;
+      for (const stroke of this.history.strokes) if (touches(stroke, atX, atY, reach)) this.doomed.add(stroke);
     }
     if (this.doomed.size > before) {
       this.hooks.growing(this.strokes());
