@@ -48,7 +48,10 @@ def run(named: Sequence[Path], out: Path, how: Named, jobs: int) -> int:
     name, embedding = opened(asked, Eyes(crop.eye_y, crop.eye_distance), how.face_alone)
     if old:
         check_settings(out, old, name, embedding.settings)
-    found = [Path(os.path.abspath(source.path)) for source in find_pictures(named).sources]
+    pictures = find_pictures(named)
+    for line in pictures.report():
+        console.print(f"index: {line}")
+    found = [Path(os.path.abspath(source.path)) for source in pictures.sources]
     known = _known(old) if old else {}
     kept = _kept(known, named, found)
     digests = {str(path): _digest(path) for path in found}

@@ -19,6 +19,7 @@ from pipeline.apps.pictures import work
 from pipeline.apps.system import System
 from pipeline.apps.understand import Intake
 from pipeline.core import params
+from pipeline.core.console import console
 from pipeline.core.contact_sheet import Picture, contact_sheet
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
@@ -54,7 +55,9 @@ def run(
     one = partial(_one, asked.opened(refine), known, embedding, intake, raw, top, replace(crop, size=SIDE))
     settings = asked.told() | {"refine": refine, "index": printable(index), "embedding": name, "face_alone": alone}
     settings |= {"calibrated": not raw, "top": top} | vars(intake)
-    return work("retrieve", drawings, out, (MATCHES, SHEET), one, settings=settings)
+    code = work("retrieve", drawings, out, (MATCHES, SHEET), one, settings=settings)
+    console.print(f"retrieve: {NOTE}")
+    return code
 
 
 def _one(
@@ -95,7 +98,7 @@ def _write(part: Task, face: Face, found: Sequence[Match], known: FaceIndex, cro
     write_bytes(part.file(MATCHES), json.dumps(about | {"matches": rows}, indent=1, ensure_ascii=False).encode())
     write_photo(part.file(SHEET), matches_sheet(face, found, crop))
     cells = [[str(rank), f"{cosine:.3f}", printable(entry.file)] for rank, (entry, cosine) in ranked]
-    print_table(["rank", "cosine", "photo"], cells, f"{printable(part.name)}: {NOTE}", keys=3)
+    print_table(["rank", "cosine", "photo"], cells, printable(part.name), keys=3)
     return [part.file(MATCHES), part.file(SHEET)]
 
 

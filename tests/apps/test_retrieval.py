@@ -126,9 +126,12 @@ def test_photos_are_embedded_once_and_an_index_follows_its_folders(
     (photos / "2.png").unlink()
     write_photo(photos / "3.png", render_face(160, 9, 0).photo)
     write_photo(photos.parent / "more" / "4.png", render_face(160, 4, 0).photo)
+    (photos / "gone.png").symlink_to(photos / "nowhere.png")
     assert index.run([photos, photos.parent / "more"], out, PIXELS, 1) == 0
     assert len(asked) == 5, "the changed one and the new one"
-    assert "3 faces, 2 new, 1 as they were, 2 gone, 0 photos refused" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "3 faces, 2 new, 1 as they were, 2 gone, 0 photos refused" in told
+    assert "left out, broken links: 1 (gone.png)" in told
     names = [Path(entry.file).name for entry in read_index(out).faces]
     assert names == ["4.png", "1.png", "3.png"]
     assert index.run([photos], out, PIXELS, 1) == 0
@@ -185,7 +188,7 @@ def test_a_drawing_finds_its_photo_first_and_says_what_the_list_is(
     assert Path(told["matches"][0]["file"]).name == "2.png"
     assert told["matches"][0]["cosine"] > 0.99 > told["matches"][1]["cosine"]
     assert (told["of"], told["note"]) == (3, "a ranking of look-alikes, never an identification")
-    assert "never an identification" in capsys.readouterr().out
+    assert "never an identification" in capsys.readouterr().err
     sheet = read_photo(photos.parent / "out" / "drawing.matches.png")
     assert sheet.shape[0] < sheet.shape[1]
     (photos / "2.png").unlink()
@@ -216,9 +219,9 @@ def test_without_hair_nothing_but_the_face_counts(name: str, photos: Path) -> No
     strokes = np.zeros((128, 128), np.float32)
     strokes[50:90, 50:52] = strokes[80:82, 50:80] = 1
     hair = strokes.copy()
-    hair[5:30, 10:12] = 1
+    hair[36:100, 25:33] = 1
     same = [embedding.strokes(Strokes(strokes)) @ embedding.strokes(Strokes(hair)) for embedding in (whole, alone)]
-    assert same[0] < 0.999 < same[1]
+    assert same[0] < 0.9995 < same[1]
     assert alone.settings["face_alone"] != whole.settings["face_alone"]
 
 
