@@ -36,7 +36,8 @@ class SvgError(UserError):
 
 def is_svg(data: bytes) -> bool:
     """Whether a file's beginning is an SVG's."""
-    return b"<svg" in data[:4096].replace(b"\0", b"").lower()
+    text = data[:4096].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")  # marks of byte order, UTF-16's zeros
+    return text.startswith(b"<") and b"<svg" in text.lower()
 
 
 def svg_to_png(data: bytes) -> tuple[bytes, tuple[str, ...]]:

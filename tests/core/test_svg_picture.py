@@ -1,5 +1,6 @@
 """An SVG drawing is a picture; nothing beside the file is read; what cannot be drawn gets one sentence."""
 
+import zlib
 from pathlib import Path
 
 import cv2
@@ -42,6 +43,19 @@ def test_no_file_beside_it_is_read(part: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret.png"
     cv2.imwrite(str(secret), np.zeros((10, 10, 3), np.uint8))
     assert drawn(SQUARE + part.format(secret) + "</svg>").on_white().min() == 255
+
+
+def test_bytes_of_another_picture_that_read_svg_are_none() -> None:
+    png = cv2.imencode(".png", np.zeros((9, 9, 3), np.uint8))[1].tobytes()
+    chunk = b"<SvG"
+    comment = len(chunk).to_bytes(4, "big") + b"teXt" + chunk + zlib.crc32(b"teXt" + chunk).to_bytes(4, "big")
+    assert import_bytes(png[:33] + comment + png[33:], Path("x.png")).rgb.shape == (9, 9, 3)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_svg_may_have_any_mark_of_byte_order(encoding: str) -> None:
+    text = f'\n{SQUARE}<rect width="10" height="10"/></svg>'
+    assert import_bytes(text.encode(encoding), Path("x")).on_white().max() == 0
 
 
 def test_what_is_left_out_is_told() -> None:
