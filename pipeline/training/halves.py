@@ -23,4 +23,4 @@ def halves(layout: Layout, split: Split) -> tuple[Split, Split]:
 def _part(split: Split, people: list[str], order: dict[str, int], half: int) -> Split:
     faces = [place for place, person in enumerate(people) if order[person] % 2 == half]
     layers = {name: layer[faces] for name, layer in split.layers.items()}
-    return Split([split.ids[place] for place in faces], layers, split.digest, split.made_with, split.eyes)
+    return Split([split.ids[place] for place in faces], layers, split.digest, split.made_with, split.eyes, split.only)

@@ -35,7 +35,7 @@ from pipeline.training.data import Ahead, AugmentParams, Batches, Unpaired
 from pipeline.training.device import Device
 from pipeline.training.human_hand import HandParams
 from pipeline.training.loop import ScheduleParams, plateaued
-from pipeline.training.nets import PatchParams, ResnetParams, SnPatchParams, StyledParams, make_generator
+from pipeline.training.nets import PatchParams, ResnetParams, SnPatchParams, StyledParams, UnetParams, make_generator
 from pipeline.training.trainers import sketch_layers, validation
 
 CPU = Device("cpu", "32-true")
@@ -345,6 +345,33 @@ def test_d_rests_first_then_teaches_beside_the_strokes_and_the_style_is_of_the_p
     assert [float(row["discriminator"]) > 0 for row in rows] == [False, True, True]
     assert all(float(rows[-1][f"val_gradient_{term}"]) > 0 for term in ("l1", "adversarial", "perceptual", "ssim"))
     assert "val_l1_like" in rows[-1]
+
+
+def test_a_u_net_d_noise_and_lazy_r1_train_together_and_resume_to_the_same_bytes(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = UnetParams("unet", width=2, layers=3, norm="instance", spectral=True)
+    noisy = StyledParams(**(vars(REALISM.net.generator) | {"kind": "noisy"}))
+    adversarial = replace(REALISM.loss.adversarial, r1=1.0, r1_every_steps=2, augment=("translation",), from_share=0.0)
+    params = replace(REALISM, net=NetParams(noisy, judge), loss=replace(REALISM.loss, adversarial=adversarial))
+    isn.run(params, data, CPU)
+    whole = weights(data, "isn")
+    real, left = isn.Isn.step, [1, 2, 3]
+
+    def failing(self: isn.Isn, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return real(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(isn.Isn, "step", failing)
+        with pytest.raises(KeyboardInterrupt):
+            isn.run(params, data, CPU)
+    isn.run(params, data, CPU)
+    assert weights(data, "isn") == whole
+    tensors = load_tensors(Layout(data).trained("isn") / "weights.safetensors")[0]
+    assert any(tensors[f"g/noise.{name}.loudness"].abs().max() > 0 for name in ("at_middle", "at_half", "at_full"))
 
 
 def test_a_d_at_chance_ends_the_run(data: Path) -> None:
