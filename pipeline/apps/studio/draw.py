@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from pipeline.apps.studio.faces import face_of
 from pipeline.apps.studio.messages import UNIT, Wrong, read_message, strokes_in_px, travelling
 from pipeline.apps.studio.systems import Systems
 from pipeline.apps.studio.uploads import body_of, picture_of, sentence
-from pipeline.apps.understand import Intake, understand
+from pipeline.apps.understand import Intake, Understood, understand
 from pipeline.core import params
-from pipeline.core.image_io import ImageError
+from pipeline.core.image_io import ImageError, Picture
 from pipeline.core.outcome import Refused
 from pipeline.core.polarity import sketch_of, to_uint8
 from pipeline.drawing.rasterize import render
@@ -69,7 +70,7 @@ def _svg(text: str) -> Response:
 def drawing_in(data: bytes) -> dict[str, Any]:
     """A picture of a drawing -> the lines of its first face as strokes, and notes on what was done. Raises Wrong."""
     try:
-        found = understand(picture_of(data), SIDE_PX, Intake(False, "auto", "auto"))
+        found = _faces(picture_of(data))
         strokes = simplify(found[0].sketch, params.load(SimplifyParams, "simplify"))
     except Refused as error:
         raise Wrong(sentence("; ".join(filter(None, (error.reason, error.remedy))))) from error
@@ -78,6 +79,15 @@ def drawing_in(data: bytes) -> dict[str, Any]:
     kept = strokes_within_limits(travelling(strokes, SIDE_PX))
     more = [f"the first of {len(found)} faces"] if len(found) > 1 else []
     return {"strokes": kept, "notes": [*found[0].notes, *more]}
+
+
+def _faces(picture: Picture) -> list[Understood]:
+    """As the nets know faces; the whole sheet as it lies where no face is found: it may become one. Raises Refused."""
+    try:
+        return understand(picture, SIDE_PX, Intake(False, "auto", "auto"))
+    except Refused:
+        (whole,) = understand(picture, SIDE_PX, Intake(False, "as-is", "auto"))
+        return [replace(whole, notes=(*whole.notes, "no face was found, so it lies as it came"))]
 
 
 def strokes_within_limits(strokes: list[list[int]]) -> list[list[int]]:

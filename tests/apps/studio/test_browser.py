@@ -64,9 +64,11 @@ def serving(app: Guard) -> Iterator[str]:
     running = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]})
     thread.start()
-    yield f"http://127.0.0.1:{bound.getsockname()[1]}/"
-    running.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}/"
+    finally:
+        running.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,7 +21,7 @@ from studio_systems import CODE, ORIGIN, SIDE, Calls, make_studio
 
 from pipeline.apps.studio import limits, server
 from pipeline.apps.studio.messages import read_message, strokes_in_px
-from pipeline.core.polarity import to_uint8
+from pipeline.core.polarity import strokes_of, to_uint8
 from pipeline.drawing.rasterize import render
 from pipeline.stages.demo.renderer import render_face
 
@@ -365,10 +366,11 @@ def test_large_files_are_refused_before_they_are_read(client: TestClient, monkey
 
 
 def test_a_drawing_comes_in_as_strokes(client: TestClient) -> None:
-    """A cross on a sheet: what comes back covers it, in place."""
+    """A cross on a sheet, in which there is no face: what comes back covers it, in place."""
     sheet = np.full((400, 400), 255, np.uint8)
     sheet[60:340, 198:203] = sheet[198:203, 60:340] = 0
     answer = client.post("/api/intake", content=png_of(sheet)).json()
+    assert any("no face" in note for note in answer["notes"])
     wanted = read_message(json.dumps({"strokes": answer["strokes"]}))
     back = render(strokes_in_px(wanted.strokes, 400), (400, 400)) < 0.5
     assert 1 <= len(wanted.strokes) <= 4
@@ -376,6 +378,18 @@ def test_a_drawing_comes_in_as_strokes(client: TestClient) -> None:
     assert abs(rows.min() - columns.min()) <= 6
     assert abs(np.median(rows) - 200) < 8
     assert (rows.max() - rows.min()) > 200
+
+
+def test_a_drawn_face_is_laid_where_the_nets_know_faces(client: TestClient) -> None:
+    """An example, half as large in the corner of a sheet, comes back where it was on its own paper."""
+    path = Path(__file__).parents[3] / "pipeline/apps/studio/page/examples/long-hair.json"
+    strokes = strokes_in_px(read_message(path.read_bytes()).strokes, 256)
+    sheet = np.full((700, 600), 255, np.uint8)
+    sheet[30:286, 300:556] = to_uint8(render(strokes, (256, 256)))
+    answer = client.post("/api/intake", content=png_of(sheet)).json()
+    back = strokes_in_px(read_message(json.dumps({"strokes": answer["strokes"]})).strokes, 256)
+    near = [cv2.GaussianBlur(strokes_of(render(lines, (256, 256))), (0, 0), 3) for lines in (strokes, back)]
+    assert np.corrcoef(near[0].ravel(), near[1].ravel())[0, 1] > 0.6, answer["notes"]
 
 
 def test_colours_of_a_photo_are_its_code(client: TestClient) -> None:
