@@ -4,7 +4,7 @@ import { ask, download, fileName } from "/asking.js";
 import { chooseFile, dropZone, el, icon } from "/dom.js";
 import { unpacked } from "/live.js";
 
-const KINDS = [["raw", "as drawn"], ["simplified", "simplified"], ["deformed", "by a rough hand"]];
+const KINDS = [["raw", "as drawn"], ["simplified", "simplified"], ["deformed", "rough hand"]];
 const NAMES = { xdog: "XDoG", fdog: "FDoG", photocopy: "Photocopy", photosketch: "Photo-sketch" };
 
 let studio, result, drop, top;
