@@ -110,7 +110,8 @@ def _sizes(whole: Section) -> Broken:
         if generator is None:
             continue
         if size % (multiple := HALVED.get(generator.kind, 4)):
-            yield f"crop.size: {size}; allowed: a multiple of {multiple}, as {name}.net.generator.kind is {generator.kind}"
+            of = f"{name}.net.generator.kind is {generator.kind}"
+            yield f"crop.size: {size}; allowed: a multiple of {multiple}, as {of}"
         if getattr(generator, "padding", "") == "reflect" and size // 4 <= generator.dilation:
             yield f"{name}.net.generator.dilation: {generator.dilation}; allowed: below crop.size / 4 ({size // 4})"
 
