@@ -97,7 +97,7 @@ def first_faces(split: Split, count: int) -> Split:
     if not count:
         return split
     layers = {name: layer[:count] for name, layer in split.layers.items()}
-    return Split(split.ids[:count], layers, split.digest, split.made_with, split.eyes)
+    return Split(split.ids[:count], layers, split.digest, split.made_with, split.eyes, split.only)
 
 
 def spoilt(split: Split, strengths_px: Sequence[float]) -> Iterator[tuple[str, Pictures]]:
@@ -114,8 +114,8 @@ def spoilt(split: Split, strengths_px: Sequence[float]) -> Iterator[tuple[str, P
         yield name, np.stack([to_uint8(change(case)) for case in cases])
     for px in strengths_px:
         yield strength(px), np.stack([to_uint8(deformed(case, px)) for case in cases])
-    if f"sketch/{ARTIST}" in split.layers:
-        yield "people", drawings(split, "deformed")[ARTIST][0:faces]
+    if ARTIST in (styles := drawings(split, "deformed")):
+        yield "people", styles[ARTIST][0:faces]
 
 
 def strength(px: float) -> str:
