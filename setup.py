@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 WORKSPACE = "pipeline.workspace"
 SYSTEMS = ("cali-sketch-faces", "cali-sketch-photo", "cali-sketch-lite")
-NETS = ("contour_drawer", "edge_detector", "line_cleaner", *SYSTEMS)
+NETS = ("contour_drawer", "edge_detector", "face_points", "line_cleaner", *SYSTEMS)
 FILES = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", "profiles/*.yaml", "data/.gitignore")
 CARDS = ("data/weights/README.md", "data/weights/.gitignore", "data/weights/*/.gitkeep")
 WEIGHTS = (*CARDS, *(f"data/weights/{net}/*" for net in NETS))

@@ -57,9 +57,25 @@ class FacePointsNet(nn.Module):
         coarse, fine = self._maps(gray)
         return self._places(coarse), self._heat(coarse, fine)
 
-    def places(self, gray: Tensor) -> Places:
-        """Where faces are, alone."""
-        return self._places(self._maps(gray)[0])
+    def find(self, sheet: Tensor) -> tuple[Tensor, Tensor]:
+        """One sheet (1, 1, H, W) -> how sure each cell is of a face there, logits (h, w), and that face's points.
+
+        Points are px of the sheet, x and y, (h, w, POINTS, 2).
+        """
+        places = self._places(self._maps(sheet)[0])
+        spans = SPAN_PX * places.size.clamp(-3, 3).exp()
+        points = _middles(places.face) + (spans * places.offsets).view(POINTS, 2, *places.face.shape[2:])
+        return places.face[0, 0], points.permute(2, 3, 0, 1)
+
+    def look(self, face: Tensor) -> tuple[Tensor, Tensor]:
+        """A picture (1, 1, H, W) with a face in its middle -> how sure it is of that, a logit, and its points.
+
+        Points are px, (POINTS, 2); sure counts the best cell within CELL of the middle.
+        """
+        places, heat = self(face)
+        h, w = places.face.shape[2:]
+        near = places.face[0, 0, max(0, (h - 3) // 2) : h // 2 + 2, max(0, (w - 3) // 2) : w // 2 + 2]
+        return near.amax(), points_of(heat)[0]
 
     def _places(self, coarse: Tensor) -> Places:
         made = self.places_head(coarse)
@@ -83,6 +99,12 @@ class FacePointsNet(nn.Module):
 def _conv(channels: int, made: int, kernel: int) -> nn.Sequential:
     """Half the resolution."""
     return nn.Sequential(nn.Conv2d(channels, made, kernel, 2, kernel // 2, bias=False), nn.BatchNorm2d(made), nn.ReLU())
+
+
+def _middles(maps: Tensor) -> Tensor:
+    """x, y of each cell's middle, px, (2, h, w)."""
+    h, w = ((torch.arange(k, device=maps.device) + 0.5) * CELL - 0.5 for k in maps.shape[2:])
+    return torch.stack([w.expand(len(h), -1), h[:, None].expand(-1, len(w))])
 
 
 def points_of(heat: Tensor) -> Tensor:
@@ -117,15 +139,14 @@ def place_losses(places: Places, faces: Tensor, points: Tensor, known: Tensor) -
     `faces`: (N, 1, h, w) how near the cell is to a face's middle, 1 at it, 0 far; `points`: (N, POINTS, 2), px, of
     the one face; `known`: (N, POINTS) which of them are.
     """
-    n, _, h, w = faces.shape
+    n = len(faces)
     share = places.face.sigmoid()
     wrong = F.binary_cross_entropy_with_logits(places.face, faces, reduction="none") * (faces - share).abs().square()
     near = (faces > NEAR).float()  # cells that answer for the face
     spans = torch.linalg.vector_norm(points[:, 1] - points[:, 0], dim=1).clamp_min(1).view(n, 1, 1, 1)
     weight = near / near.sum().clamp_min(1)
     size = ((places.size - (spans / SPAN_PX).log()).abs() * weight).sum()
-    ys, xs = torch.meshgrid(*((torch.arange(k, device=faces.device) + 0.5) * CELL - 0.5 for k in (h, w)), indexing="ij")
-    aim = (points.flatten(1).view(n, -1, 1, 1) - torch.stack([xs, ys]).repeat(POINTS, 1, 1)) / spans
+    aim = (points.flatten(1).view(n, -1, 1, 1) - _middles(faces).repeat(POINTS, 1, 1)) / spans
     asked = known.repeat_interleave(2, 1).view(n, -1, 1, 1) * weight
     offsets = ((places.offsets - aim).abs() * asked).sum() / (2 * POINTS)
     return {"face": FACE_WEIGHT * wrong.sum() / faces.sum().clamp_min(1), "size": size, "offsets": OFFSETS * offsets}

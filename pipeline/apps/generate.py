@@ -15,9 +15,9 @@ from pipeline.apps.system import Codes, System
 from pipeline.apps.understand import Intake
 from pipeline.core.contact_sheet import contact_sheet
 from pipeline.core.errors import UserError
-from pipeline.core.image_io import import_picture, write_photo
+from pipeline.core.image_io import import_picture, write_gray, write_photo
 from pipeline.core.outcome import Task
-from pipeline.core.polarity import sketch_of, to_uint8
+from pipeline.core.polarity import sketch_of, to_uint8, unit
 from pipeline.core.printable import printable
 
 REFINED, PHOTO, SHEET, STRIP = ".refined.png", ".photo.png", ".sheet.png", ".strip.png"
@@ -58,7 +58,7 @@ def _one(
 
 def _write(system: System, wanted: Wanted, code: Codes | None, face: Face, task: Task) -> list[Path]:
     refined = sketch_of(face.strokes)
-    write_photo(task.file(REFINED), resized(to_uint8(refined), wanted.size))
+    write_gray(task.file(REFINED), unit(resized(to_uint8(refined), wanted.size)))
     write_photo(task.file(PHOTO), resized(face.photo, wanted.size))
     sheet = contact_sheet([[face.drawing, refined, face.photo]], ["drawing", "calibrated", "photo"], [""], wanted.size)
     write_photo(task.file(SHEET), sheet)

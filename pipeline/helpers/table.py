@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.helpers.contour_drawer.train import ContourDrawerParams, train_contour_drawer
 from pipeline.helpers.edge_detector.train import EdgeDetectorParams, train_edge_detector
+from pipeline.helpers.face_points.train import FacePointsParams, train_face_points
 from pipeline.helpers.line_cleaner.train import LineCleanerParams, train_line_cleaner
 from pipeline.helpers.values import read_values
 from pipeline.training import trainers
@@ -25,6 +26,7 @@ HELPERS = {
     "edge_detector": Helper(EdgeDetectorParams, train_edge_detector),
     "contour_drawer": Helper(ContourDrawerParams, train_contour_drawer),
     "line_cleaner": Helper(LineCleanerParams, train_line_cleaner),
+    "face_points": Helper(FacePointsParams, train_face_points),
 }
 
 

@@ -1,6 +1,6 @@
 """Faces anywhere on a sheet, and five points of each: the project's own net, on photos and on drawings.
 
-Faces are looked for on the whole sheet, reduced to three sizes; then each is looked at again, upright and at one size.
+Faces are looked for on the whole sheet, reduced to three sizes; then each is looked at closer, upright and at one size.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,11 @@ LOOK_PX, LOOK_EYES_PX = 112, 36.0  # of the second look: side, distance of the e
 BELOW_EYES = 0.55  # a face's middle below the eyes', in their distances
 SIDES_PX = (224, 112, 56)  # longer side of the sheet as it is searched
 CANDIDATES = 8  # faces that are looked at again
+LOOKS = 2  # so often: the second time by the points of the first
 LEAST_FIRST = 0.15  # ours: of a place worth a second look
+LEAST_LOOK = 0.3  # ours: of a face that is looked at once more
 LEAST = 0.5  # of a face
-NEAR = 0.8  # ours: faces nearer than this, in distances of the eyes of the larger, are one
+NEAR = 1.5  # ours: faces nearer than this, in distances of the eyes of the larger, are one; a face is 2.2 wide
 
 
 @dataclass(frozen=True)
@@ -54,53 +56,49 @@ def find_faces(gray: Gray, least: float = LEAST) -> list[FoundFace]:
 
     Raises WeightsError where the net's file is missing.
     """
-    places = _unlike([face for side in SIDES_PX for face in _places(gray, side)])[:CANDIDATES]
-    looked = [_looked_at(gray, face) for face in places]
+    places: list[FoundFace] = []
+    seen = gray
+    for side in SIDES_PX:
+        seen = _sized(seen, side)
+        places += _places(seen, np.array(gray.shape[::-1]) / np.array(seen.shape[::-1]))
+    looked = _unlike(places)[:CANDIDATES]
+    for _ in range(LOOKS):
+        looked = [face for face in (_looked_at(gray, face) for face in looked) if face.score >= LEAST_LOOK]
     return _unlike([face for face in looked if face.score >= least])
 
 
-def _places(gray: Gray, side: int) -> list[FoundFace]:
-    """Faces as they are seen on the sheet reduced, or enlarged, to `side`."""
-    import torch
-
+def _sized(gray: Gray, side: int) -> Gray:
+    """Reduced by area, or enlarged, to a longer side of `side` px and a shorter one of 16 or more."""
     scale = side / max(gray.shape)
     size = [max(16, round(length * scale)) for length in gray.shape[::-1]]
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = np.asarray(cv2.resize(gray, size, interpolation=method), np.float32)
+    return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
+
+
+def _places(gray: Gray, grow: NDArray[np.float64]) -> list[FoundFace]:
+    """Faces as they are seen on the whole sheet at once; `grow`: px of the sheet a px of it, x and y."""
+    import torch
+
     with torch.inference_mode():
-        face, sizes, offsets = (part[0] for part in _net().places(_tensor(small)))
-        peaks = torch.nn.functional.max_pool2d(face[None], 3, 1, 1)[0] == face
-        chosen = torch.nonzero((peaks & (face.sigmoid() > LEAST_FIRST))[0]).tolist()
-    grow = np.array(gray.shape[::-1]) / np.array(size)
-    return [_place(face, sizes, offsets, (row, column), grow) for row, column in chosen]
-
-
-def _place(face: Any, sizes: Any, offsets: Any, cell: tuple[int, int], grow: NDArray[np.float64]) -> FoundFace:
-    """The face of one cell, in px of the sheet."""
-    from models.helpers.face_points_net import CELL, SPAN_PX
-
-    row, column = cell
-    middle = (np.array([column, row]) + 0.5) * CELL - 0.5
-    span = SPAN_PX * float(sizes[0, row, column].clamp(-3, 3).exp())
-    points = middle + span * offsets[:, row, column].numpy().reshape(-1, 2).astype(np.float64)
-    return FoundFace((points + 0.5) * grow - 0.5, float(face[0, row, column].sigmoid()))
+        logits, points = (part.numpy().astype(np.float64) for part in _net().find(_tensor(gray)))
+    peaks = (cv2.dilate(logits, np.ones((3, 3), np.uint8)) == logits) & (_share(logits) > LEAST_FIRST)
+    cells = np.argwhere(peaks).tolist()
+    return [FoundFace((points[y, x] + 0.5) * grow - 0.5, float(_share(logits[y, x]))) for y, x in cells]
 
 
 def _looked_at(gray: Gray, face: FoundFace) -> FoundFace:
-    """The same face, upright and at one size: its points by heat maps, its score the mean of both looks' logits."""
+    """The same face, upright and at one size: its points by heat maps, its logit the mean of this look and before."""
     import torch
 
-    from models.helpers.face_points_net import points_of
-
     matrix = _upright(face.points)
-    seen = _warped(gray, matrix)
     with torch.inference_mode():
-        places, heat = _net()(_tensor(seen))
-        points = points_of(heat)[0].numpy().astype(np.float64)
-        middle = places.face[0, 0, 5:9, 5:9].amax()
-        score = torch.sigmoid((middle + torch.logit(torch.tensor(face.score), 1e-6)) / 2)
+        logit, points = (part.numpy().astype(np.float64) for part in _net().look(_tensor(_warped(gray, matrix))))
+    first = float(np.log(face.score / max(1 - face.score, 1e-6)))
     back = np.linalg.inv(matrix[:, :2])
-    return FoundFace((points - matrix[:, 2]) @ back.T, float(score))
+    return FoundFace((points - matrix[:, 2]) @ back.T, float(_share((logit + first) / 2)))
+
+
+def _share(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 def _upright(points: Points) -> NDArray[np.float64]:
@@ -112,14 +110,20 @@ def _upright(points: Points) -> NDArray[np.float64]:
 
 
 def _warped(gray: Gray, matrix: NDArray[np.float64]) -> Gray:
-    """The second look: reduced by area first where the face is large, the border repeated."""
+    """The second look: what it shows is cut out, reduced by area where the face is large; the border is repeated."""
     shrink = float(np.hypot(*matrix[:, 0]))
+    middle = np.linalg.inv(matrix[:, :2]) @ (LOOK_PX / 2 - matrix[:, 2])
+    reach = 0.75 * LOOK_PX / shrink  # its corners, and what the resampling asks for
+    low = np.clip(np.floor(middle - reach), 0, np.array(gray.shape[::-1]) - 1).astype(int)
+    high = np.clip(np.ceil(middle + reach), low + 1, gray.shape[::-1]).astype(int)
+    part = gray[low[1] : high[1], low[0] : high[0]]
+    matrix = np.column_stack([matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ low])
     if shrink < 0.7:
-        size = [max(8, round(length * shrink * 1.2)) for length in gray.shape[::-1]]
-        grow = np.array(gray.shape[::-1]) / np.array(size)
-        gray = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.float32)
+        size = [max(8, round(length * shrink * 1.2)) for length in part.shape[::-1]]
+        grow = np.array(part.shape[::-1]) / np.array(size)
+        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.float32)
         matrix = np.column_stack([matrix[:, :2] * grow, matrix[:, 2] + matrix[:, :2] @ ((grow - 1) / 2)])
-    moved = cv2.warpAffine(gray, matrix, (LOOK_PX, LOOK_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(part, matrix, (LOOK_PX, LOOK_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32)
 
 

@@ -75,6 +75,11 @@ WEIGHTS = {
         "contour_drawer", "style photosketch (method: own)", later("models.helpers.line_net", "drawer", 3)
     ),
     "line_cleaner": _own("line_cleaner", "simplify (method: own)", later("models.helpers.line_net", "drawer", 1)),
+    "face_points": _own(
+        "face_points",
+        "crop (detector: own), generate --place auto",
+        later("models.helpers.face_points_net", "face_points_net"),
+    ),
     "vgg19": WeightFile(
         "vgg19-dcbb9e9d.pth",
         "dcbb9e9d",

@@ -17,6 +17,8 @@ from pipeline.core.image_io import read_photo, write_gray, write_photo
 from pipeline.drawing.face_prior import Eyes
 from pipeline.stages.demo.renderer import render_face
 
+PLACED = ("--model", "s.safetensors", "--place", "as-is")  # a drawing that is no face
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -34,7 +36,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def made(here: Path, *options: str) -> np.ndarray:
-    done = CliRunner().invoke(app, ["generate", "d.png", "--out", "out", "--model", "s.safetensors", *options])
+    done = CliRunner().invoke(app, ["generate", "d.png", "--out", "out", *PLACED, *options])
     assert done.exit_code == 0, done.output
     return read_photo(here / "out/d.photo.png").astype(int)
 

@@ -30,6 +30,7 @@ from pipeline.weights.registry import shipped
 
 ROOT = Path(__file__).parents[2]
 ALONE = ("--jobs", "1")  # processes that another test left are in that test's folder
+AS_IS = ("--place", "as-is")  # drawings that are no faces
 DETECTOR = ROOT / "data/weights/edge_detector/edge_detector.safetensors"
 
 
@@ -115,7 +116,7 @@ def test_generate_from_any_paper_with_any_name(tmp_path: Path) -> None:
     if sys.platform == "linux":
         drawing(tmp_path / "in" / os.fsdecode(b"\xff.png"))
     Image.new("L", (64, 64), 255).save(tmp_path / "in/blank.png")
-    done = cali(tmp_path, "generate", "in", "--out", "out", COLUMNS="40")
+    done = cali(tmp_path, "generate", "in", "--out", "out", *AS_IS, COLUMNS="40")
     told = done.stderr.decode()
     assert done.returncode == 1, told
     assert "in/blank.png: refused: blank paper: no ink found" in told
@@ -252,7 +253,7 @@ def test_generate_gives_what_evaluation_measures(here: Path, drawings_of_the_pip
     weights.symlink_to(shipped("cali-sketch-lite"))
     for name, sketch in drawings_of_the_pipeline.items():
         write_gray(here / f"in/{name}.png", sketch)
-    assert called("generate", "in", "--out", "out", "--model", "mine") == 0
+    assert called("generate", "in", "--out", "out", "--model", "mine", *AS_IS) == 0
     system = SYSTEMS["joint"].open(Layout(here / "data"), torch.device("cpu"), False)
     packed = np.stack([to_uint8(sketch) for sketch in drawings_of_the_pipeline.values()])
     photos, strokes = system(packed)
@@ -271,7 +272,7 @@ def test_drawings_of_every_mode_and_shape(here: Path) -> None:
         whole.resize(size).save(here / f"in/{size[0]}.png")
     for size in ((1, 1), (1, 128), (16385, 20)):
         Image.new("L", size, 255).save(here / f"in/bad{size[0]}x{size[1]}.png")
-    assert called("generate", "in", "--out", "out") == 1
+    assert called("generate", "in", "--out", "out", *AS_IS) == 1
     items = json.loads((here / "out/summary.json").read_text())["items"]
     assert {item["source"] for item in items if item["status"] == "refused"} == {
         "in/bad1x1.png",
@@ -293,7 +294,7 @@ def test_sketches_are_black_on_white_and_edges_white_on_black(here: Path) -> Non
     for style in STYLES:
         assert called("style", style, "p.png", "--out", "sketches", *ALONE) == 0
     assert called("simplify", "light.png", "dark.png", "--out", "sketches", *ALONE) == 0
-    assert called("generate", "light.png", "dark.png", "--out", "photos") == 0
+    assert called("generate", "light.png", "dark.png", "--out", "photos", *AS_IS) == 0
     edges = [read_gray(path) for path in (here / "edges").glob("*.png")]
     sketches = [read_gray(path) for path in [*(here / "sketches").glob("*.png"), *(here / "photos").glob("*.refined*")]]
     assert (len(edges), len(sketches)) == (2, len(STYLES) + 4 + 2)

@@ -118,6 +118,20 @@ def test_exact_places_cost_nothing() -> None:
     assert float(place_losses(worse, made["faces"], points, made["known"])["offsets"]) > 0.5
 
 
+def test_a_net_finds_in_px_what_its_maps_say() -> None:
+    net = FacePointsNet((6, 8, 10), 8).eval()
+    sheet = torch.rand(1, 1, 64, 96)
+    places, heat = net(sheet)
+    logits, points = net.find(sheet)
+    assert torch.equal(logits, places.face[0, 0])
+    span = SPAN_PX * places.size[0, 0, 2, 5].exp()
+    aim = torch.tensor([5 * CELL + 3.5, 2 * CELL + 3.5]) + span * places.offsets[0, :, 2, 5].view(POINTS, 2)
+    torch.testing.assert_close(points[2, 5], aim)
+    sure, looked = net.look(sheet)
+    torch.testing.assert_close(looked, points_of(heat)[0])
+    assert float(sure) == float(places.face[0, 0, 2:6, 4:8].max())
+
+
 def test_points_are_the_means_of_the_heat() -> None:
     points = torch.tensor(FIVE / 256 * LOOK_PX)[None]
     side = LOOK_PX // FINE

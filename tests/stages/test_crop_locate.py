@@ -26,9 +26,9 @@ SPLITS = SplitParams("hash", {}, {}, "", "", 0.0, 0.0)
 PARAMS = CropParams(
     "x", ("**/*",), None, "haar", 128, 0.48, 0.27, {}, "reflect", 8, 0.9, ExposureParams(0, 0.2), SPLITS
 )
-Detector = Literal["haar", "yunet"]
+Detector = Literal["haar", "own", "yunet"]
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
-detectors = pytest.mark.parametrize("detector", ["haar", "yunet"])
+detectors = pytest.mark.parametrize("detector", ["haar", "own", "yunet"])
 
 
 def noise(seed: int) -> Photo:

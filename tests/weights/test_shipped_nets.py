@@ -25,7 +25,7 @@ from pipeline.styles.photosketch import PhotosketchParams, photosketch
 from pipeline.styles.xdog import XdogParams, xdog
 from pipeline.weights import intake, loaders, registry
 
-OWN = ("edge_detector", "contour_drawer", "line_cleaner")
+OWN = ("edge_detector", "contour_drawer", "line_cleaner", "face_points")
 
 
 def disc(size: int) -> Photo:

@@ -63,7 +63,7 @@ class CropParams:
     sketches: (
         tuple[PathPart, PathPart] | None
     )  # folder of photos and of their drawings, side by side below `photos`, in some sets or in all
-    detector: Literal["haar", "yunet", "landmarks", "aligned"]
+    detector: Literal["haar", "own", "yunet", "landmarks", "aligned"]
     size: Annotated[int, Range(least=32, most=2048, multiple_of=4)]  # side of the crop, px
     eye_y: Annotated[float, Range(least=0.1, most=0.9)]  # where the eyes go, share of the size from the top
     eye_distance: Annotated[float, Range(least=0.05, most=0.9)]  # between the pupils, share of the size
