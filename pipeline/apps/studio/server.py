@@ -108,6 +108,7 @@ def run(host: str, port: int, show: bool, asked: Asked) -> None:
         access_log=False,
         server_header=False,
         ws_max_size=limits.MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # PNG files hardly shrink, and it takes time
         limit_concurrency=8 * limits.CONNECTIONS,
         timeout_graceful_shutdown=2,
     )

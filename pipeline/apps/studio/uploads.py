@@ -5,12 +5,12 @@ import io
 import warnings
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from starlette.requests import ClientDisconnect, Request
 
 from pipeline.apps.studio import limits
 from pipeline.apps.studio.messages import Wrong
-from pipeline.core.image_io import FORMATS, ImageError, Picture, import_bytes
+from pipeline.core.image_io import FORMATS, TIFF_MAGIC, ImageError, Picture, import_bytes
 
 NAME = Path("picture")  # what a message calls the file
 
@@ -51,6 +51,10 @@ def _check_pixels(data: bytes) -> None:
             width, height = image.size
     except Image.DecompressionBombError as error:
         raise Wrong("This picture has too many pixels: make it smaller.") from error
+    except UnidentifiedImageError:
+        if data[:4] in TIFF_MAGIC:  # OpenCV might read it, whatever its size
+            raise Wrong("This kind of TIFF is not read here: save it as PNG.") from None
+        return
     except Exception:
         return
     if width * height > limits.UPLOAD_PIXELS:

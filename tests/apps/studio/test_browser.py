@@ -38,6 +38,7 @@ FLAGS = (
 PATIENCE_MS = 60_000
 SETTLED = ".card.photo[data-state=open] #photo:not([hidden])"
 SENTENCE = re.compile(r"^[A-Z][^\n]{8,250}\.$")
+expect.set_options(timeout=PATIENCE_MS)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 
 Places = list[tuple[float, float]]
@@ -58,9 +59,9 @@ def trained() -> Iterator[str]:
 
 
 @contextmanager
-def serving(app: Guard) -> Iterator[str]:
-    """Runs a server; its address."""
-    bound = socket.create_server(("127.0.0.1", 0))
+def serving(app: Guard, port: int = 0) -> Iterator[str]:
+    """Runs a server; its address. `port` 0: any."""
+    bound = socket.create_server(("127.0.0.1", port))
     running = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]})
     thread.start()
@@ -306,6 +307,23 @@ def test_smoothing_takes_out_what_a_hand_shakes(page: Page) -> None:
     assert deviations[1] < deviations[0] / 2
 
 
+def test_the_page_goes_on_when_its_server_comes_back(chromium: Browser) -> None:
+    """What was drawn in between is made into a photo then."""
+    page = chromium.new_page()
+    with serving(make_studio(Calls(side=256))) as found:
+        page.goto(found)
+        draw(page, *EYES)
+        settle(page)
+    expect(page.locator(".card.photo")).to_have_attribute("data-state", "away")
+    expect(page.locator("#state")).to_have_text("not connected")
+    number = page.locator(".card.photo").get_attribute("data-number") or ""
+    draw(page, *BROWS)
+    with serving(make_studio(Calls(side=256)), int(found.rstrip("/").rsplit(":")[-1])):
+        page.wait_for_selector(SETTLED, timeout=PATIENCE_MS)
+        assert page.locator(".card.photo").get_attribute("data-number") != number
+        page.close()
+
+
 # Pen and fingers
 
 
@@ -447,20 +465,19 @@ def test_every_control_has_a_name_and_every_word_stands_out(opens: Opens, scheme
     assert page.evaluate(FAINT) == []
 
 
-@pytest.mark.parametrize(("width", "height"), [(360, 640), (390, 844), (768, 1024), (1024, 768), (1920, 1080)])
-def test_nothing_is_cut_off_at_any_width(opens: Opens, width: int, height: int) -> None:
-    page = opens(width=width, height=height)
+def test_nothing_is_cut_off_at_any_width(page: Page) -> None:
     page.locator("input[value=photo]").check(force=True)
-    for tab in ("Draw", "Photo to sketches"):
-        page.get_by_role("tab", name=tab).click()
-        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
-    page.get_by_role("tab", name="Draw").click()
-    box = page.locator("#paper").bounding_box()
-    assert box is not None
-    assert box["width"] == pytest.approx(box["height"], abs=1)
-    assert box["width"] >= min(0.5 * width, 300)
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= width
+    for width, height in ((360, 640), (390, 844), (768, 1024), (1024, 768), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        for tab in ("Photo to sketches", "Draw"):
+            page.get_by_role("tab", name=tab).click()
+            assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+        box = page.locator("#paper").bounding_box()
+        assert box is not None
+        assert box["width"] == pytest.approx(box["height"], abs=1)
+        assert box["width"] >= min(0.5 * width, 300)
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
 
 
 def test_the_theme_is_the_visitor_s_choice(opens: Opens) -> None:
@@ -570,26 +587,25 @@ def test_a_photo_to_trace_stays_in_the_browser(page: Page, photo: Path) -> None:
     assert [url for url in asked if not url.startswith("blob:")] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("notes.txt", b"no picture"),
-        ("cut.png", b"\x89PNG\r\n\x1a\nabc"),
-        ("other.json", b'{"strokes": 3}'),
-        ("broken.json", b"{"),
-        ("evil.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"),
-    ],
-)
-def test_a_wrong_file_gets_a_sentence_and_the_drawing_stays(
-    page: Page, tmp_path: Path, name: str, content: bytes
-) -> None:
-    draw(page, *EYES)
-    (tmp_path / name).write_bytes(content)
-    choose(page, "#open", tmp_path / name)
-    told = page.locator(".toast.fault")
-    expect(told).to_be_visible()
-    assert SENTENCE.match(told.text_content() or "")
-    assert len(strokes_of(page)) == len(EYES)
+WRONG = {
+    "notes.txt": b"no picture",
+    "cut.png": b"\x89PNG\r\n\x1a\nabc",
+    "other.json": b'{"strokes": 3}',
+    "broken.json": b"{",
+    "evil.svg": b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+}
+
+
+def test_a_wrong_file_gets_a_sentence_and_the_drawing_stays(page: Page, tmp_path: Path) -> None:
+    draw(page, *BROWS)
+    for name, content in WRONG.items():
+        (tmp_path / name).write_bytes(content)
+        choose(page, "#open", tmp_path / name)
+        told = page.locator(".toast.fault")
+        expect(told).to_be_visible()
+        assert SENTENCE.match(told.text_content() or ""), name
+        expect(told).to_be_hidden()
+    assert len(strokes_of(page)) == len(BROWS)
 
 
 def test_a_photo_without_a_face_gets_a_sentence(opens: Opens, tmp_path: Path) -> None:

@@ -338,6 +338,8 @@ WRONG = {
     "tiny": png_of(np.zeros((3, 3), np.uint8)),
     "blank": png_of(np.full((300, 300), 255, np.uint8)),
     "path": b"../../etc/passwd",
+    "tiff": b"II*\0" + bytes(200),
+    "entities": b"<!DOCTYPE svg [<!ENTITY a 'b'>]><svg xmlns='http://www.w3.org/2000/svg'><text>&a;</text></svg>",
     "animation": (
         lambda f: (
             Image.new("P", (9, 9)).save(f, "GIF", save_all=True, append_images=[Image.new("P", (9, 9), 1)]),
