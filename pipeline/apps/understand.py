@@ -31,6 +31,7 @@ OVER = 2  # a face is worked on at so many times its size
 PEN_PX = (0.5, 2.2)  # ours: narrowest and widest of 144 drawings of the training, at a 256-px face
 ROUGH = 1.0  # of `roughness`: lines are drawn anew
 LEAST = 0.6  # ours: score of a face on a sheet; scribbles have less
+LEAST_MORE = 0.75  # ours: of further faces beside the surest
 LEAST_TURNED = 0.8  # ours: of one on a sheet that is turned by quarters, where none is found as it lies
 SMALLER = 0.35  # ours: faces smaller than this, beside the largest, are taken for something else
 LEAST_EYES_PX = 8.0  # ours: eyes nearer than this are too small to be laid
@@ -112,7 +113,8 @@ def _faces(sketch: Sketch) -> tuple[list[FoundFace], int]:
     for turn in TURNS:
         found = find_faces(turned_sketch(sketch, turn), LEAST_TURNED if turn else LEAST)
         largest = max((face.span for face in found), default=0.0)
-        kept = [face for face in found if face.span > max(SMALLER * largest, LEAST_EYES_PX)]
+        sure = [face for i, face in enumerate(found) if i == 0 or face.score >= LEAST_MORE]  # the surest comes first
+        kept = [face for face in sure if face.span > max(SMALLER * largest, LEAST_EYES_PX)]
         if kept:
             return sorted(kept, key=lambda face: float(face.points[:2, 0].mean())), turn
     return [], 0
