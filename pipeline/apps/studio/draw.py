@@ -56,7 +56,7 @@ def answers(systems: Systems, busy: asyncio.Semaphore) -> dict[str, Answer]:
         side = opened.system.size
         drawing = to_uint8(render(strokes_in_px(wanted.strokes, side), (side, side)))
         async with opened.lock:
-            refined, _ = await asyncio.to_thread(opened.photo, drawing, wanted.refine, wanted.tones)
+            refined = await asyncio.to_thread(opened.strokes, drawing, wanted.refine)
         strokes = await asyncio.to_thread(simplify, sketch_of(refined), params.load(SimplifyParams, "simplify"))
         return _svg(to_svg(strokes, (side, side)))
 

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import time
 
+import numpy as np
+from numpy.typing import NDArray
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pipeline.apps.studio import limits
@@ -13,6 +15,7 @@ from pipeline.core.polarity import sketch_of, to_uint8
 from pipeline.core.state import write_log
 from pipeline.drawing.rasterize import render
 
+LIFTED = '{"lifted":true'  # how a message begins that is sent when the pen was lifted
 FULL, TOO_LARGE, TOO_SLOW = 1013, 1009, 1008  # codes of RFC 6455
 
 
@@ -25,12 +28,13 @@ class Slot:
 
     def __init__(self) -> None:
         self._newest: str | None = None
+        self.lifted = False  # whether the newest was sent when the pen was lifted
         self._changed = asyncio.Event()
         self._closed = False
 
     def put(self, message: str) -> None:
         """In place of what was there."""
-        self._newest = message
+        self._newest, self.lifted = message, message.startswith(LIFTED)
         self._changed.set()
 
     def close(self) -> None:
@@ -47,7 +51,7 @@ class Slot:
 
     def newer(self) -> str | None:
         """The newest message, where there is one."""
-        message, self._newest = self._newest, None
+        message, self._newest, self.lifted = self._newest, None, False
         if not self._closed:
             self._changed.clear()
         return message
@@ -82,7 +86,10 @@ class Live:
             reading.cancel()
 
     async def _answer(self, slot: Slot) -> bytes:
-        """A reply to the newest drawing; the place of an old one is taken while it waits for its turn."""
+        """A reply to the newest drawing.
+
+        The place of an old one is taken while it waits for its turn, and between the nets by one whose pen was lifted.
+        """
         number = 0
         try:
             wanted = await asyncio.to_thread(read_message, await slot.take())
@@ -93,7 +100,14 @@ class Live:
                     wanted = await asyncio.to_thread(read_message, newer)
                     number = wanted.number
                     opened = await self.systems.opened(wanted.model)  # another model's lock is not asked: rare
-                return await asyncio.to_thread(photo_reply, wanted, opened)
+                start = time.perf_counter()
+                strokes = await asyncio.to_thread(calibrated, wanted, opened)
+                if slot.lifted and (newer := slot.newer()):
+                    wanted = await asyncio.to_thread(read_message, newer)
+                    number = wanted.number
+                    opened = await self.systems.opened(wanted.model)
+                    strokes = await asyncio.to_thread(calibrated, wanted, opened)
+                return await asyncio.to_thread(photo_reply, wanted, opened, strokes, start)
         except Wrong as error:
             return packed({"number": number, "error": str(error)}, {})
         except Gone:
@@ -124,11 +138,13 @@ async def _send_away(socket: WebSocket) -> None:
         await asyncio.wait_for(socket.close(TOO_SLOW, "Your connection is too slow to draw live."), 1)
 
 
-def photo_reply(wanted: Wanted, opened: Opened) -> bytes:
-    """A drawing -> the reply: number, milliseconds, PNGs of calibrated strokes and photo. Raises Wrong."""
-    start = time.perf_counter()
+def calibrated(wanted: Wanted, opened: Opened) -> NDArray[np.float32]:
+    """A drawing through the SCN: (S, S), 1 = ink."""
     side = opened.system.size
-    drawing = to_uint8(render(strokes_in_px(wanted.strokes, side), (side, side)))
-    refined, photo = opened.photo(drawing, wanted.refine, wanted.tones)
-    parts = {"strokes": png(to_uint8(sketch_of(refined))), "photo": png(photo)}
+    return opened.strokes(to_uint8(render(strokes_in_px(wanted.strokes, side), (side, side))), wanted.refine)
+
+
+def photo_reply(wanted: Wanted, opened: Opened, strokes: NDArray[np.float32], start: float) -> bytes:
+    """Number, milliseconds since `start`, PNGs of calibrated strokes and of their photo. Raises Wrong."""
+    parts = {"strokes": png(to_uint8(sketch_of(strokes))), "photo": png(opened.photo(strokes, wanted.tones))}
     return packed({"number": wanted.number, "ms": round(1000 * (time.perf_counter() - start))}, parts)

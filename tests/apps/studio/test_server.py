@@ -172,6 +172,18 @@ def test_the_newest_drawing_wins(client: TestClient, calls: Calls) -> None:
     assert calls.count == len(numbers)
 
 
+def test_a_lifted_pen_takes_the_place_of_a_run_that_is_half_done(client: TestClient, calls: Calls) -> None:
+    """Between the nets; a drawing of a pen that still moves does not."""
+    calls.seconds = 0.2
+    lifted = json.dumps({"lifted": True} | json.loads(drawing(2)), separators=(",", ":"))
+    for newer, answers in ((lifted, [2]), (drawing(2), [1, 2])):
+        with client.websocket_connect(LIVE) as socket:
+            socket.send_text(drawing(1))
+            time.sleep(0.1)
+            socket.send_text(newer)
+            assert [unpacked(socket.receive_bytes())[0]["number"] for _ in answers] == answers
+
+
 def test_ten_strokes_a_second_never_queue(client: TestClient, calls: Calls) -> None:
     """Nets that take 150 ms, a drawing every 100 ms: no photo is older than two turns of the nets, the last is last."""
     calls.seconds = 0.15

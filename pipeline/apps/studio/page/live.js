@@ -28,10 +28,11 @@ export class Live {
     this._connect();
   }
 
-  /** Sends a drawing soon; one that was not sent yet is replaced. -> its number. */
-  send(message) {
+  /** Sends a drawing soon; one that was not sent yet is replaced. `lifted`: the pen is, so this one is waited for.
+   *  -> its number. */
+  send(message, lifted) {
     this.number += 1;
-    this.newest = { ...message, number: this.number };
+    this.newest = { lifted, ...message, number: this.number };
     this._schedule();
     this.onstate(this._open() ? "waiting" : "away");
     return this.number;

@@ -9,7 +9,7 @@ const studio = {
   /** A sentence that goes away by itself. */
   say(text, kind = "note") {
     const shown = el("div", { class: `toast ${kind}` }, text);
-    document.getElementById("toasts").append(shown);
+    document.getElementById("toasts").replaceChildren(shown);
     setTimeout(() => shown.remove(), kind === "fault" ? 9000 : 5000);
   },
 

@@ -28,7 +28,7 @@ function mount(panel, of) {
   parts = { photo: pictureCard("photo", "Photo"), strokes: pictureCard("strokes", "Calibrated strokes") };
   const canvas = el("canvas", { class: "paper", id: "paper", tabindex: "0", role: "application", "aria-label": "Paper. Draw with a pen, finger or mouse; by keys: arrows move the pen, Enter puts it down and lifts it." });
   work = new History(changed);
-  const hooks = { growing: send, say: (text) => { parts.said.textContent = text; }, zoom: showZoom, trace: () => parts.traceSize?.set(paper.trace.size) };
+  const hooks = { growing: (strokes) => send(strokes, false), say: (text) => { parts.said.textContent = text; }, zoom: showZoom, trace: () => parts.traceSize?.set(paper.trace.size) };
   parts.zoom = el("button", { type: "button", class: "zoom", title: "All of the paper (0)", "aria-label": "Zoom: all of the paper", onclick: () => paper.zoomToFit() }, "100%");
   parts.said = el("p", { class: "unseen", role: "status", "aria-live": "polite" });
   paper = new Paper(canvas, work, hooks, studio.about.eyes);
@@ -206,19 +206,19 @@ async function like(file) {
 
 // The line to the nets
 
-function send(strokes) {
-  if (strokes.length) live.send({ ...choice, strokes });
+function send(strokes, lifted) {
+  if (strokes.length) live.send({ ...choice, strokes }, lifted);
   else blank();
 }
 
-const sendAll = () => { if (live) send(paper.strokes()); };
+const sendAll = () => { if (live) send(paper.strokes(), true); };
 
 function changed(strokes) {
   parts.undo.disabled = !work.past.length;
   parts.redo.disabled = !work.future.length;
   parts.clear.disabled = !strokes.length;
   paper.refresh();
-  send(strokes);
+  send(strokes, true);
   keep(strokes);
 }
 
