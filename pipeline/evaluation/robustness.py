@@ -41,6 +41,7 @@ SHOWN = {  # column -> score
     "ssim": "ssim",
     "fid": "fid",
     "fd_efficientnet": "fd_efficientnet",
+    "fd_identity": "fd_identity",
     "identity_face": "identity_face",
     "faithful_recall": "faithful_recall",
 }

@@ -15,8 +15,8 @@ from pipeline.drawing.face_prior import Eyes
 from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OneGan, OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.erasing import Eraser, ErasingParams, composed
-from pipeline.training.isn import VGGS, PerceptualParams
 from pipeline.training.loop import ScheduleParams
+from pipeline.training.perceptual import VGGS, PerceptualParams
 from pipeline.training.trainers import FRAMING, Needs, TrainingStage, weighted_sum
 
 CHANNELS = (9, 3)

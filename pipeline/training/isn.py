@@ -2,32 +2,29 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.generators.modulated import NoisyGenerator, StyledGenerator
 from models.losses.adversarial import feature_matching
 from models.losses.photo import PERCEPTUAL, TV, dissimilarity, l1, style
-from models.perceptual import NAMES, vgg19_random
-from pipeline.core.allowed import BatchSize, Items, OneOf, Seed, Weight
+from pipeline.core.allowed import BatchSize, Seed, Weight
 from pipeline.core.params import require
 from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OneGan, OptimizerParams
 from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
+from pipeline.training.perceptual import VGGS, PerceptualParams
 from pipeline.training.trainers import Needs, TrainingStage, train_stage, weighted_sum
-from pipeline.weights import loaders
 
 CHANNELS = (1, 3)
 
 
 MEASURES = ("l1", "ssim")  # of the photos made of val
-Layers = Annotated[tuple[Annotated[str, OneOf(lambda: NAMES)], ...], Items(least=0)]
 
 
 @dataclass(frozen=True)
@@ -44,19 +41,6 @@ class IsnWeights:
 
     def __post_init__(self) -> None:
         require(any(vars(self).values()), f"one of {', '.join(vars(self))} above 0")
-
-
-@dataclass(frozen=True)
-class PerceptualParams:
-    """Which VGG-19 and which of its maps, all before activation."""
-
-    net: Literal["vgg19", "vgg19_normalised", "vgg19_compressed", "random"]
-    layers: Layers
-    style_layers: Layers
-    weighting: Literal["equal", "deep"]  # equal: as the paper; deep: as pix2pixHD
-
-    def __post_init__(self) -> None:
-        require(bool(self.layers or self.style_layers), "a layer in layers or style_layers")
 
 
 @dataclass(frozen=True)
@@ -89,12 +73,6 @@ class IsnParams:
     def __post_init__(self) -> None:
         require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
         require(self.net.generator.kind != "modulated", "net.generator.kind styled, where it takes a code")
-
-
-VGGS: dict[str, Callable[..., nn.Module]] = {
-    **{name: partial(loaders.net, name) for name in ("vgg19", "vgg19_normalised", "vgg19_compressed")},
-    "random": partial(vgg19_random, 0),
-}
 
 
 class Isn(OneGan):

@@ -37,7 +37,7 @@ def test_nothing_is_to_be_done_where_nothing_was_edited(checkout: Checkout) -> N
     [
         ("pipeline/evaluation/report.py", {"report"}),
         ("pipeline/evaluation/report.html.j2", {"report"}),
-        ("pipeline/core/contact_sheet.py", {"evaluate", "report"}),
+        ("pipeline/core/contact_sheet.py", {"evaluate", "robustness", "report"}),
         ("pipeline/stages/demo/renderer.py", {"demo"}),
         ("pipeline/stages/crop/locate.py", {"crop"}),
         ("pipeline/stages/canny.py", {"edges"}),
@@ -46,7 +46,7 @@ def test_nothing_is_to_be_done_where_nothing_was_edited(checkout: Checkout) -> N
         ("pipeline/training/isn.py", {"train_isn", "train_joint"}),
         ("pipeline/training/loop.py", TRAINED),
         ("models/helpers/line_net.py", {"style", "simplify"}),
-        ("models/generators/resnet.py", {*TRAINED, "evaluate", "report"}),
+        ("models/generators/resnet.py", {*TRAINED, "evaluate", "robustness", "report"}),
     ],
 )
 def test_an_edit_names_these_stages(checkout: Checkout, file: str, expected: set[str]) -> None:
@@ -73,8 +73,8 @@ def test_a_style_is_nothing_to_its_siblings(checkout: Checkout, style: str) -> N
     ("weights", "expected"),
     [
         ("vgg19", {"train_isn", "train_joint", "baseline"}),
-        ("mobilefacenet", {"crop", "evaluate"}),
-        ("inception_fid", {"evaluate"}),
+        ("mobilefacenet", {"crop", "evaluate", "robustness"}),
+        ("inception_fid", {"evaluate", "robustness"}),
         ("photosketch", {"style"}),
         ("hed", {"edges"}),
     ],

@@ -23,7 +23,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.params import build
 from pipeline.drawing.face_prior import Eyes
 from pipeline.training.checkpoint import below, load_tensors, prefixed
-from pipeline.training.isn import VGGS, PerceptualParams
+from pipeline.training.perceptual import VGGS, PerceptualParams
 from pipeline.training.sides import AdamParams, Side
 from pipeline.training.trainers import FRAMING, Framing, Needs, TrainingStage
 from pipeline.training.translation import (
