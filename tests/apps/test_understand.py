@@ -117,6 +117,15 @@ def test_several_faces_are_numbered_from_the_left_and_specks_are_none(monkeypatc
     np.testing.assert_allclose(blots(faces[0].sketch), blots(faces[1].sketch), atol=1)
 
 
+def test_a_doubtful_face_beside_a_sure_one_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.zeros((2, 5, 2))
+    points[:, :2] = [[(140, 300), (260, 300)], [(540, 300), (660, 300)]]
+    for second, count in ((0.65, 1), (0.85, 2)):
+        scored = [FoundFace(points[0], 0.88), FoundFace(points[1], second)]
+        monkeypatch.setattr(module, "find_faces", lambda *_, scored=scored: scored)
+        assert len(understand(drawn(*head(200, 300), *head(600, 300)), SIDE, AUTO)) == count
+
+
 @pytest.mark.parametrize(("width", "done"), [(0.5, "made thicker"), (2.5, ""), (16.0, "made thinner")])
 def test_pens_are_brought_to_the_width_that_the_nets_know(
     width: float, done: str, monkeypatch: pytest.MonkeyPatch
