@@ -581,6 +581,12 @@ def test_a_photo_to_trace_stays_in_the_browser(page: Page, photo: Path) -> None:
     page.wait_for_timeout(200)
     shown = page.locator("#paper").screenshot()
     assert shown != before
+    page.keyboard.press("t")
+    page.wait_for_timeout(200)
+    assert page.locator("#paper").screenshot() != shown
+    page.keyboard.press("t")
+    page.wait_for_timeout(200)
+    assert page.locator("#paper").screenshot() == shown
     page.keyboard.press("b")
     draw(page, *EYES)
     assert len(strokes_of(page)) == len(EYES)

@@ -357,8 +357,8 @@ function restore() {
 
 async function chooseTrace() {
   if (paper.trace) {
-    paper.trace.hidden = paper.trace.hidden ? 0 : paper.trace.alpha;
-    paper.trace.alpha = paper.trace.hidden ? 0 : parts.traceAlphaKept || 0.35;
+    const { alpha, hidden } = paper.trace;
+    Object.assign(paper.trace, hidden ? { alpha: hidden, hidden: 0 } : { alpha: 0, hidden: alpha });
     return traced();
   }
   const file = await chooseFile(PICTURES);
