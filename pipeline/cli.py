@@ -317,7 +317,7 @@ def evaluate_face_points(
 @app.command()
 def evaluate_edit(
     split: Annotated[str, typer.Option(help="test; val while settings are chosen.")] = "test",
-    model: Annotated[str, typer.Option(help="shipped; mine, of the data folder; or a weights file.")] = "mine",
+    model: Annotated[str, typer.Option(help="mine, of the data folder; or a weights file.")] = "mine",
     scn: Annotated[str, typer.Option(help="Whose SCN calibrates, as generate --model.")] = "shipped",
     most: Annotated[int, typer.Option(min=1, help="Faces at most.")] = 200,
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
@@ -537,7 +537,7 @@ def edit(
     strokes: Annotated[Path | None, typer.Option(help="Drawn where it is erased, dark on light or on nothing.")] = None,
     colour: Annotated[Path | None, typer.Option(help="Colours to take there; white or nothing = none.")] = None,
     calibrated: Annotated[bool, typer.Option("--calibrated", help="Strokes go through the SCN first.")] = False,
-    model: Annotated[str, typer.Option(help="shipped; mine, of the data folder; or a weights file.")] = "shipped",
+    model: Annotated[str, typer.Option(help="mine, of the data folder; or a weights file.")] = "mine",
     scn: Annotated[str, typer.Option(help="With --calibrated: whose SCN, as generate --model.")] = "shipped",
     data: Data = DATA,
     device: DeviceName = "auto",

@@ -29,10 +29,8 @@ from pipeline.training.checkpoint import below, load_tensors
 from pipeline.training.edit import CHANNELS
 from pipeline.training.erasing import NO_COLOUR, given
 from pipeline.training.nets import make_generator
-from pipeline.weights.registry import shipped
 
 EDITED = ".edited.png"
-SHIPPED_EDITOR = "cali-sketch-edit"
 PASSES = 7  # ours: halvings over which the difference at the rim is carried inwards
 Mask = NDArray[np.bool_]
 
@@ -67,9 +65,10 @@ class Editor:
 
 
 def open_editor(model: str, data: Path, device: torch.device) -> Editor:
-    """The net that ships ("shipped"), the data folder's own ("mine"), or that of a file. Raises UserError."""
-    mine = Layout(data).trained("edit") / "weights.safetensors"
-    path = shipped(SHIPPED_EDITOR) if model == "shipped" else mine if model == "mine" else Path(model)
+    """The net of the data folder ("mine"), or that of a file. Raises UserError. None ships yet."""
+    path = Layout(data).trained("edit") / "weights.safetensors" if model == "mine" else Path(model)
+    if not path.exists():
+        raise UserError(f"--model {printable(model)}: {printable(path)} is missing; train it: cali-sketch train edit")
     tensors, about = load_tensors(path)
     if "edit" not in about.get("params", {}):
         raise UserError(f"--model {printable(model)}: no editing net; train one: cali-sketch train edit")

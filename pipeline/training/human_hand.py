@@ -20,13 +20,13 @@ from torch.nn import functional as F
 from pipeline.core.allowed import Pixels, Range, Share
 from pipeline.core.dataset import Split
 from pipeline.core.errors import UserError
+from pipeline.core.level import USUAL_LEVEL
 from pipeline.core.params import require
 from pipeline.drawing.face_prior import Eyes
 from pipeline.training.face_map import BROWS, EARS, EYES, JAW, LIDS, MOUTH, NOSE, NOSTRILS, PUPILS, Box, FaceMap
 from pipeline.training.symbols import SYMBOLS, symbols
 
 STREAM = 0x4A4D  # of the random numbers: none else of a batch changes with the hand
-WATCHED_LEVEL = 0.5  # at which a net that knows levels is measured on val
 LEFT_OUT: tuple[tuple[tuple[Box, ...], float], ...] = (  # ours: how often beside the most often
     (PUPILS, 1.0),
     (LIDS, 0.6),
@@ -112,7 +112,7 @@ def watched(params: HandParams | None, split: Split, step: int, count: int) -> d
     draws = named(torch.from_numpy(random_numbers(0, step, count)))
     always = torch.ones_like(draws["level"])
     patches = Hand(params, eyes_of(split.made_with), split.size, torch.device("cpu")).erased(draws, always)
-    return {"erased": patches} | ({"level": WATCHED_LEVEL * always} if params.level else {})
+    return {"erased": patches} | ({"level": USUAL_LEVEL * always} if params.level else {})
 
 
 class Hand:

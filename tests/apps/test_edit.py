@@ -167,5 +167,7 @@ def test_a_photo_without_a_face_and_a_file_without_a_net_are_said(editor: Editor
     with pytest.raises(UserError, match=r"no face.*one upright face"):
         edit(Path("p.png"), np.full_like(FACE, 120), hints(), editor, None)
     save_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(1)}, {})
+    with pytest.raises(UserError, match=r"is missing; train it"):
+        open_editor("mine", tmp_path, torch.device("cpu"))
     with pytest.raises(UserError, match="no editing net"):
         open_editor(str(tmp_path / "x.safetensors"), tmp_path, torch.device("cpu"))

@@ -90,7 +90,7 @@ def test_a_wrong_profile_is_refused_and_nothing_written(workspace: Path, text: s
 
 
 def test_an_unknown_profile_is_named_with_those_that_are_known(workspace: Path) -> None:
-    with pytest.raises(ParamsError, match=r"no profile 'papper'; there are best, cufs"):
+    with pytest.raises(ParamsError, match=r"no profile 'papper'; there are baselines, best, cufs"):
         run("papper")
 
 
@@ -110,4 +110,5 @@ def test_params_end_with_exit_code_1_and_a_line_a_fault(
         "train_scn.batch: 0",
         "train_isn.batch: 0",
         "train_joint.batch: 0",
+        "train_edit.batch: 0",
     ]
