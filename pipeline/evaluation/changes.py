@@ -18,7 +18,7 @@ from pipeline.drawing.stroke import Stroke
 from pipeline.drawing.trace import trace
 
 SPARSE = 0.3  # of the strokes' length that is erased
-INK = 0.5  # darker is a stroke
+INK = 0.8  # darker is a stroke: at 64 px a thin one is light gray
 EYE = (0.46, 0.32)  # ours: half width and height of what is left out, in distances of the pupils: lids and lashes
 THICKER_PX = 2.0  # at a 256-px face, to either side, and a pixel at least
 WAVELENGTH_PX = 40.0  # of deformations, as simplify.deform's

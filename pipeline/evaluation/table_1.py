@@ -111,8 +111,14 @@ def table(layout: Layout, split_name: str, device: Any) -> tuple[list[str], list
         costs = [f"{took.parameters / 1e6:.3g}", f"{took.gmacs:.3g}", f"{took.images_per_second:.3g}"]
         about = [str(int(found["n"])), ",".join(map(str, seeds)), str(images)]
         rows.append([name, *paper, *ours, *about, *costs])
-    heads = ["paper\nPSNR", "paper\nSSIM", "paper\nFID", *OURS, "N", "seeds", "images\nseen"]
-    return ["system", *heads, "million\nparameters", "GMACs", "images/s"], rows
+    heads = ["system", "paper\nPSNR", "paper\nSSIM", "paper\nFID", *OURS, "N", "seeds", "images\nseen"]
+    return _computed([*heads, "million\nparameters", "GMACs", "images/s"], rows)
+
+
+def _computed(heads: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Without the columns that no row has a figure in."""
+    kept = [i for i in range(len(heads)) if any(line[i] != figures.number(None) for line in rows)]
+    return [heads[i] for i in kept], [[line[i] for i in kept] for line in rows]
 
 
 def _sample(split: Split, kind: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -156,3 +156,8 @@ def test_cost_counts_what_ran() -> None:
     assert found.gmacs == pytest.approx(27 * 256 / 1e9)
     assert found.images_per_second > 0
     assert sum(p.numel() for p in other.parameters()) == 30
+
+
+def test_columns_that_were_computed_for_nobody_are_left_out() -> None:
+    heads, rows = table_1._computed(["system", "PSNR", "FID"], [["a", "1", "–"], ["b", "–", "–"]])
+    assert (heads, rows) == (["system", "PSNR"], [["a", "1"], ["b", "–"]])
