@@ -100,6 +100,7 @@ def test_sketch_and_generate(checkout: Checkout) -> None:
     assert {p.name for p in (checkout / "out/g").iterdir()} == {
         "face_000-fdog.photo.png",
         "face_000-fdog.refined.png",
+        "face_000-fdog.sheet.png",
         "summary.json",
     }
     checkout.here("generate", "out/s/face_000-fdog.png", "--out", "out/m", "--mirrored")
@@ -116,7 +117,7 @@ def test_sketch_and_generate(checkout: Checkout) -> None:
         (("sketch", "face.png", "--out", "o", "--style", "oil"), "no style 'oil'"),
         (("generate", "face.png", "--out", "params.yaml"), "params.yaml"),
         (("generate", "face.png", "--out", "o", "--model", "README.md"), "not whole"),
-        (("profile", "nope"), "no profile 'nope'; there are best, cufs"),
+        (("profile", "nope"), "no profile 'nope'; there are baselines, best, cufs"),
         (("evaluate", "--data", "nowhere"), "missing; train first"),
         (("pack", "--data", "nowhere"), "run: dvc repro crop"),
         (("train", "scn", "--data", "nowhere"), "run: dvc repro pack"),

@@ -18,7 +18,7 @@ def test_the_working_folders_file_counts_first_and_is_checked(
     monkeypatch.chdir(tmp_path)
     assert read_values(table.HELPERS[name].params, name) == ships
     Path(f"{name}.yaml").write_text(text.replace("batch: ", "batch: 1"))
-    assert read_values(table.HELPERS[name].params, name).batch == 10 + ships.batch
+    assert read_values(table.HELPERS[name].params, name).batch == int(f"1{ships.batch}")
     Path(f"{name}.yaml").write_text(text.replace("lr:", "lrr:"))
     with pytest.raises(ParamsError, match=rf"{name}\.optimizer"):
         table.check()

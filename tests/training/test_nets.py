@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.generators.gated import GatedGenerator
 from models.generators.modulated import ModulatedGenerator, Noise, NoisyGenerator, StyledGenerator
 from models.generators.resnet import ResnetGenerator
 from models.generators.unet_mru import UnetMruGenerator
@@ -17,6 +18,7 @@ OPTIONS = {
     "unet_mru": {"width": 4, "blocks": 1, "dilation": 1, "norm": "pixel"},
 }
 OPTIONS["modulated"] = OPTIONS["resnet"] | {"code": 5}
+OPTIONS["gated"] = {"width": 4, "blocks": 1, "norm": "pixel"}
 OPTIONS["styled"] = OPTIONS["noisy"] = OPTIONS["modulated"] | {"dropped": 0.5}
 MADE = {
     "resnet": ResnetGenerator,
@@ -24,6 +26,7 @@ MADE = {
     "modulated": ModulatedGenerator,
     "styled": StyledGenerator,
     "noisy": NoisyGenerator,
+    "gated": GatedGenerator,
 }
 PATCH = {"kind": "sn_patch", "width": 4, "scales": 2}
 

@@ -162,7 +162,7 @@ def test_mirrored_systems_make_the_mirror_image_of_the_mirror_image(data: Path) 
     scn.run(SCN, data, CPU)
     isn.run(ISN, data, CPU)
     plain = load_system(Layout(data), "apart", "cpu")
-    system = replace(plain, mirrored=True)
+    system = plain.mirrored()
     sketches = read_split(Layout(data), "test").layers["sketch/xdog"]
     turned = np.ascontiguousarray(sketches[:, :, ::-1])
     refined = system.refine(sketches)
