@@ -15,15 +15,14 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from pipeline.apps.system import Codes, System
+from pipeline.apps.model import ONNX_CARD
+from pipeline.apps.system import BATCH, NO_STYLE, Codes, System
 from pipeline.core.cores import threads
 from pipeline.core.errors import UserError
 from pipeline.core.polarity import unit
 from pipeline.core.printable import printable
 
-CARD, SCN, ISN, STYLE = "card.json", "scn.onnx", "isn.onnx", "style.onnx"
-BATCH = 8
-NO_STYLE = "this system takes no style: its photos have the tones that the training photos had most"
+CARD, SCN, ISN, STYLE = ONNX_CARD, "scn.onnx", "isn.onnx", "style.onnx"
 
 
 @dataclass(frozen=True)

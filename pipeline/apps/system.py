@@ -12,6 +12,8 @@ from pipeline.core.polarity import Photo, strokes_of, to_uint8, unit
 
 Codes = NDArray[np.float32]
 HALF = np.float32(0.5)
+BATCH = 8  # pictures that a net is asked at once
+NO_STYLE = "this system takes no style: its photos have the tones that the training photos had most"
 
 
 class Net(Protocol):

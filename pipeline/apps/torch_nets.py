@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from models.blocks import without_parametrizations
 from models.generators.modulated import StyledGenerator
-from pipeline.apps.system import Codes, System
+from pipeline.apps.system import BATCH, NO_STYLE, Codes, System
 from pipeline.core.devices import pick_device
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
@@ -24,10 +24,8 @@ from pipeline.training.nets import GENERATORS, make_generator, params_of
 from pipeline.weights.intake import identify
 from pipeline.weights.registry import WeightsError
 
-BATCH = 8
 CHANNELS = {"scn": (1, 1), "isn": (1, 3)}
 WEIGHTS_FILE = "weights.safetensors"
-NO_STYLE = "this system takes no style: its photos have the tones that the training photos had most"
 
 
 @dataclass(frozen=True)
