@@ -1,6 +1,7 @@
 """Command edit: what a mask erases from a photo is drawn anew from strokes and colours (Section 5.2, Figure 8)."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -78,26 +79,53 @@ def open_editor(model: str, data: Path, device: torch.device) -> Editor:
     return Editor(without_parametrizations(module).eval().to(device), crop, device)
 
 
-def edit(path: Path, photo: Photo, hints: Hints, editor: Editor, scn: System | None) -> Photo:
-    """A photo of any size with what is erased drawn anew; every pixel outside the mask keeps its bytes.
+@dataclass(frozen=True)
+class Prepared:
+    """A photo whose face was found: what all fillings of it share."""
 
-    `scn`: whose SCN calibrates the strokes first, among the photo's own lines; None: strokes as they are. `path` is
-    what the locator of faces is told. Raises UserError for a photo without a face and a mask that the face's crop
-    does not hold.
-    """
+    photo: Photo
+    matrix: Matrix  # photo px -> crop px
+    crop: Photo  # (S, S, 3)
+
+    @cached_property
+    def lines(self) -> Edges:
+        """The crop's own, asked for by calibration alone."""
+        return own_lines(self.crop)
+
+    @cached_property
+    def reached(self) -> Mask:
+        """(H, W), true where the photo is in the crop."""
+        return np.asarray(_back(np.full_like(self.crop, 255), self.matrix, self.photo.shape)[..., 0] > 127)
+
+
+def prepared(path: Path, photo: Photo, editor: Editor) -> Prepared:
+    """`path` is what the locator of faces is told. Raises UserError for a photo without a face."""
     try:
         matrix = align(path, photo, editor.crop)[0]
     except Unusable as error:
         why = f"{error.reason} {error.detail}".rstrip()
         raise UserError(f"{printable(path)}: {why}; give a photo of one upright face") from error
-    crop, inside = crop_photo(photo, matrix, editor.crop), _in_crop(hints, matrix, editor.crop.size)
-    if scn is not None:
-        inside = replace(inside, strokes=calibrated(crop, inside, scn))
-    made = _back(editor.fill(crop, inside), matrix, photo.shape)
-    reached = _back(np.full_like(crop, 255), matrix, photo.shape)[..., 0] > 127
-    if (hints.mask & ~reached).any():
+    return Prepared(photo, matrix, crop_photo(photo, matrix, editor.crop))
+
+
+def edit(path: Path, photo: Photo, hints: Hints, editor: Editor, scn: System | None) -> Photo:
+    """A photo of any size with what is erased drawn anew; every pixel outside the mask keeps its bytes.
+
+    `scn`: whose SCN calibrates the strokes first, among the photo's own lines; None: strokes as they are. Raises
+    UserError for a photo without a face and a mask that the face's crop does not hold.
+    """
+    return filled(prepared(path, photo, editor), hints, editor, scn)
+
+
+def filled(ready: Prepared, hints: Hints, editor: Editor, scn: System | None) -> Photo:
+    """As `edit`, of a photo whose face was found."""
+    photo, matrix, crop = ready.photo, ready.matrix, ready.crop
+    if (hints.mask & ~ready.reached).any():
         raise UserError("edit: the mask goes beyond the face and the hair around it; erase less")
-    return _blended(photo, made, hints.mask)
+    inside = _in_crop(hints, matrix, len(crop))
+    if scn is not None:
+        inside = replace(inside, strokes=calibrated(ready, inside, scn))
+    return _blended(photo, _back(editor.fill(crop, inside), matrix, photo.shape), hints.mask)
 
 
 def _in_crop(hints: Hints, matrix: Matrix, side: int) -> Hints:
@@ -121,11 +149,11 @@ def _thickened(matrix: Matrix) -> np.float32:
     return np.float32(max(1.0, 1 / np.hypot(matrix[0, 0], matrix[1, 0])))
 
 
-def calibrated(crop: Photo, hints: Hints, scn: System) -> Strokes:
+def calibrated(ready: Prepared, hints: Hints, scn: System) -> Strokes:
     """Strokes in what is erased as the SCN has them when it sees the photo's own lines around."""
-    side, lines = scn.size, np.where(hints.mask, hints.strokes, own_lines(crop))
+    side, lines = scn.size, np.where(hints.mask, hints.strokes, ready.lines)
     drawing = sketch_of(np.asarray(cv2.resize(lines.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)))
-    made = cv2.resize(scn.refine(to_uint8(drawing)[None])[0], crop.shape[1::-1], interpolation=cv2.INTER_AREA)
+    made = cv2.resize(scn.refine(to_uint8(drawing)[None])[0], ready.crop.shape[1::-1], interpolation=cv2.INTER_AREA)
     return Strokes(np.where(hints.mask, made, 0).astype(np.float32))
 
 
