@@ -172,7 +172,7 @@ def pack(data: Data = DATA, jobs: Jobs = CORES) -> None:
 
 @app.command()
 def train(
-    name: Annotated[str, typer.Argument(help="scn, isn, joint, a baseline, or a small net that ships.")],
+    name: Annotated[str, typer.Argument(help="scn, isn, joint, edit, lite, a baseline, or a small net that ships.")],
     data: Data = DATA,
     device: DeviceName = "auto",
     precision: Precision = "auto",
@@ -183,6 +183,15 @@ def train(
     from pipeline.training.device import Device
 
     run(name, data, Device(device, precision, compile))
+
+
+@app.command()
+def teach(data: Data = DATA, device: DeviceName = "auto") -> None:
+    """Let a trained system make strokes and photos that `train lite` learns from: data/taught."""
+    from pipeline.core import params
+    from pipeline.training import teach
+
+    teach.run(params.load(teach.TeachParams, "teach"), data, device)
 
 
 @app.command()
@@ -515,6 +524,7 @@ def studio(
     model: Annotated[
         str, typer.Option(help="Where the page begins: lite, photo, faces; or also offered: mine, a weights file.")
     ] = "lite",
+    index: Annotated[Path | None, typer.Option(help="Faces that the tab Search ranks.")] = None,
     runtime: Runtime = "auto",
     data: Data = DATA,
     device: DeviceName = "auto",
@@ -526,7 +536,7 @@ def studio(
         raise UserError(f"studio: {error.name} is missing; pip install 'cali-sketch[studio]'") from error
     from pipeline.apps.faces import Asked
 
-    server.run(host, port, show, Asked(model, runtime, device, data))
+    server.run(host, port, show, Asked(model, runtime, device, data), index)
 
 
 @app.command()
@@ -680,6 +690,14 @@ def weights_import(file: Annotated[Path, typer.Argument(help="As published.")], 
     from pipeline.weights import intake
 
     print(intake.import_file(file, to))
+
+
+@weights_app.command("graphs")
+def weights_graphs(files: Annotated[list[Path], typer.Argument(help="Weights of systems, or of face_points.")]) -> None:
+    """Write ONNX graphs beside weights, which they read: such nets run without torch. All that ships has them."""
+    from pipeline.apps import onnx_graphs
+
+    onnx_graphs.run(files)
 
 
 @weights_app.command("get")

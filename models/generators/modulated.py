@@ -85,25 +85,36 @@ class StyleEncoder(nn.Module):
         return torch.tanh(self.head(self.body(2 * small - 1).flatten(1)))
 
 
-class StyledGenerator(ModulatedGenerator):
-    """`ModulatedGenerator` with the encoder that reads its code in a photo; the rest as there.
+class ReadsStyles(nn.Module):
+    """A generator with the encoder that reads its code in a photo.
 
     `dropped`: share of the samples that are to be made without a code while it trains.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, code: int, dropped: float, **modulated: Any) -> None:
-        super().__init__(in_channels, out_channels, code=code, **modulated)
+    encoder: StyleEncoder
+    dropped: float
+
+    def reads(self, channels: int, code: int, dropped: float) -> None:
+        """Give it an untrained encoder of photos of so many channels."""
         self.dropped = dropped
-        self.encoder = StyleEncoder(out_channels, code)
+        self.encoder = StyleEncoder(channels, code)
         self.encoder.body.apply(init_weights)
 
     def style(self, photo: Tensor) -> Tensor:
-        """Photos (N, out_channels, H, W) in [0, 1] -> codes (N, code); in training the first share of them neutral."""
+        """Photos (N, channels, H, W) in [0, 1] -> codes (N, code); in training the first share of them neutral."""
         code: Tensor = self.encoder(photo)
         if not self.training:
             return code
         told = torch.arange(len(code), device=code.device) >= round(self.dropped * len(code))
         return code * told[:, None]
+
+
+class StyledGenerator(ReadsStyles, ModulatedGenerator):
+    """`ModulatedGenerator` that reads its code in a photo; the rest as there."""
+
+    def __init__(self, in_channels: int, out_channels: int, code: int, dropped: float, **modulated: Any) -> None:
+        super().__init__(in_channels, out_channels, code=code, **modulated)
+        self.reads(out_channels, code, dropped)
 
 
 class Noise(nn.Module):

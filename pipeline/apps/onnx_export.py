@@ -5,6 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.blocks import with_plain_norms
-from models.generators.modulated import StyledGenerator
+from models.generators.modulated import ReadsStyles
 from pipeline.apps.onnx_nets import CARD, ISN, SCN, STYLE
 from pipeline.apps.system import System, refined
 from pipeline.apps.torch_nets import TorchNet, open_weights
@@ -31,29 +32,59 @@ WHOLE = (0, 1, -2, -1)  # ours: convolutions left in float; with the second and 
 NEEDED = "--onnx: the exporter needs two packages more: pip install 'cali-sketch[onnx]'"
 
 
+@dataclass(frozen=True)
+class Net:
+    """A module to export."""
+
+    module: nn.Module
+    example: tuple[Tensor, ...]  # inputs
+    inputs: tuple[str, ...]  # their names
+    outputs: tuple[str, ...]
+    open: tuple[Any, ...]  # of each input: which sides may be of any size, as torch.export's dynamic_shapes
+    prefix: str = ""  # of its tensors' names in the weights file
+
+
 def export(path: Path, folder: Path, int8: bool) -> None:
     """A weights file -> FOLDER. `int8`: convolutions of 8 bits, but for each net's first two and last two.
 
     Raises UserError for a file that is no system, and where the packages that export are missing.
     """
+    check_exporter()
+    system = open_weights(path, torch.device("cpu"))
+    with new_folder(folder) as to:
+        for name, net in nets_of(system).items():
+            write(net, to / name)
+        if int8:
+            _quantize(system, to)
+        kept = {"size": system.size, "runtime": "onnx", "int8": int8}
+        (to / CARD).write_text(json.dumps(dict(system.card) | kept, indent=1))
+
+
+def check_exporter() -> None:
+    """Raises UserError where the packages that export are missing."""
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise UserError(NEEDED) from error
-    system = open_weights(path, torch.device("cpu"))
-    with new_folder(folder) as to:
-        nets = {SCN: (system.scn, "level", "calibrated"), ISN: (system.isn, "style", "photo")}
-        for name, (net, told, made) in nets.items():
-            _write(_module(net), _example(net), (("strokes", told), made), to / name)
-        isn = _module(system.isn)
-        if isinstance(isn, StyledGenerator):
-            photos = torch.rand(EXAMPLES, 3, system.size, system.size)
-            _write(isn.encoder, (photos,), (("photo",), "style"), to / STYLE)
-        if int8:
-            _quantize(system, to)
-        kept = {"size": system.size, "runtime": "onnx", "int8": int8}
-        (to / CARD).write_text(json.dumps(dict(system.card) | kept, indent=1))
+
+
+def nets_of(system: System) -> dict[str, Net]:
+    """File name -> net: what lies in a folder."""
+    batch = {0: torch.export.Dim("batch")}
+    nets = {}
+    for name, (net, told, made) in {
+        SCN: (system.scn, "level", "calibrated"),
+        ISN: (system.isn, "style", "photo"),
+    }.items():
+        example = (torch.rand(EXAMPLES, 1, net.size, net.size), torch.rand(EXAMPLES, net.code))[: 2 if net.code else 1]
+        inputs = ("strokes", told)[: len(example)]
+        nets[name] = Net(_module(net), example, inputs, (made,), (batch,) * len(example), f"{Path(name).stem}/g/")
+    isn = _module(system.isn)
+    if isinstance(isn, ReadsStyles):
+        photos = torch.rand(EXAMPLES, 3, system.size, system.size)
+        nets[STYLE] = Net(isn.encoder, (photos,), ("photo",), ("style",), (batch,), "isn/g/encoder.")
+    return nets
 
 
 def _module(net: Any) -> nn.Module:
@@ -61,26 +92,27 @@ def _module(net: Any) -> nn.Module:
     return net.module
 
 
-def _example(net: Any) -> tuple[Tensor, ...]:
-    strokes = torch.rand(EXAMPLES, 1, net.size, net.size)
-    return (strokes, torch.rand(EXAMPLES, net.code)) if net.code else (strokes,)
+def write(net: Net, path: Path, fused: bool = True) -> None:
+    """One net, with its weights. `fused`: batch norms become part of convolutions."""
+    from onnxscript import optimizer
 
-
-def _write(module: nn.Module, example: tuple[Tensor, ...], names: tuple[tuple[str, ...], str], path: Path) -> None:
-    """One net, its batch of any size."""
-    batch = torch.export.Dim("batch")
     with _quiet():
-        torch.onnx.export(
-            with_plain_norms(module).eval(),
-            example,
-            str(path),
-            input_names=list(names[0][: len(example)]),
-            output_names=[names[1]],
-            dynamic_shapes=tuple({0: batch} for _ in example),
+        program = torch.onnx.export(
+            with_plain_norms(net.module).eval(),
+            net.example,
+            None,
+            input_names=list(net.inputs),
+            output_names=list(net.outputs),
+            dynamic_shapes=net.open,
             dynamo=True,
-            external_data=False,
             verbose=False,
+            optimize=fused,
         )
+        assert program is not None
+        if not fused:
+            optimizer.fold_constants(program.model)
+            optimizer.remove_unused_nodes(program.model)
+        program.save(str(path), external_data=False)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.blocks import without_parametrizations
-from models.generators.modulated import StyledGenerator
+from models.generators.modulated import ReadsStyles
 from pipeline.apps.system import BATCH, NO_STYLE, Codes, System
 from pipeline.core.devices import pick_device
 from pipeline.core.errors import UserError
@@ -42,7 +42,7 @@ class TorchNet:
 
     @property
     def reads_styles(self) -> bool:
-        return isinstance(self.module, StyledGenerator)
+        return isinstance(self.module, ReadsStyles)
 
     @torch.inference_mode()
     def __call__(self, strokes: NDArray[np.float32], codes: Codes | None = None) -> NDArray[np.float32]:
@@ -58,7 +58,7 @@ class TorchNet:
     @torch.inference_mode()
     def style(self, photos: NDArray[np.uint8]) -> Codes:
         """As of `Net`. Raises UserError where it reads none."""
-        if not isinstance(self.module, StyledGenerator):
+        if not isinstance(self.module, ReadsStyles):
             raise UserError(NO_STYLE)
         parts = (part.permute(0, 3, 1, 2).to(self.device) for part in _parts(unit(np.asarray(photos))))
         return np.concatenate([self.module.style(part).cpu().numpy() for part in parts])
@@ -70,13 +70,13 @@ def _parts(values: NDArray[np.float32]) -> Iterator[Tensor]:
 
 
 def load_system(layout: Layout, stage: str, device: str) -> System:
-    """The system after `stage`: "joint", or "apart" for SCN and ISN as trained alone.
+    """The system after `stage`: "joint", "lite", or "apart" for SCN and ISN as trained alone.
 
     Raises CheckpointError where a weights file is missing or not whole.
     """
     on = pick_device(device)
-    if stage == "joint":
-        return read_system(layout.trained("joint") / WEIGHTS_FILE, on)
+    if stage != "apart":
+        return read_system(layout.trained(stage) / WEIGHTS_FILE, on)
     return System(load_net(layout, "scn", on), load_net(layout, "isn", on))
 
 

@@ -25,6 +25,7 @@ class Split:
     made_with: Mapping[str, Any] = field(default_factory=dict)  # layer -> params of the stage that made it
     eyes: Mapping[str, Sequence[float]] = field(default_factory=dict)  # eye_y, eye_distance of faces framed otherwise
     only: Mapping[str, Sequence[str]] = field(default_factory=dict)  # layer that is paper for some -> who has it
+    told: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)  # numbers (N, k) that nets are told
 
     @property
     def size(self) -> int:
@@ -52,5 +53,7 @@ def read_split(layout: Layout, split: str) -> Split:
         raise UserError(f"{folder}: no such split, there are {splits(layout)}; run: dvc repro pack")
     index = json.loads((folder / "index.json").read_text())
     layers = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in index["layers"]}
-    digest = hashlib.sha256(json.dumps(index["layers"], sort_keys=True).encode()).hexdigest()
-    return Split(index["ids"], layers, digest, index.get("made_with", {}), index.get("eyes", {}), index.get("only", {}))
+    told = {name: np.load(folder / "told" / f"{name}.npy") for name in index.get("told", {})}
+    digest = hashlib.sha256(json.dumps(index["layers"] | index.get("told", {}), sort_keys=True).encode()).hexdigest()
+    made_with, eyes, only = (index.get(name, {}) for name in ("made_with", "eyes", "only"))
+    return Split(index["ids"], layers, digest, made_with, eyes, only, told)

@@ -8,12 +8,15 @@ from typing import Any
 
 from pipeline.core.files import write_bytes
 
+TAUGHT = "taught"  # what a larger system made of drawings, laid out as the packed data
+
 
 @dataclass(frozen=True)
 class Layout:
     """Where the stages meet: every folder below `data`."""
 
     root: Path
+    packed_as: str = "packed"  # the folder that training reads: TAUGHT where a larger system teaches
 
     @property
     def faces(self) -> Path:
@@ -47,7 +50,7 @@ class Layout:
 
     @property
     def packed(self) -> Path:
-        return self.root / "packed"
+        return self.root / self.packed_as
 
     def trained(self, name: str) -> Path:
         """scn, isn or joint: weights, model.json, history.csv, samples/."""

@@ -135,6 +135,14 @@ def _joint_like(layout: Layout, device: torch.device, mirrored: bool) -> LikeSys
     return BothLike(_nets("joint", layout, device, mirrored))
 
 
+def _lite(layout: Layout, device: torch.device, mirrored: bool) -> System:
+    return Both(_nets("lite", layout, device, mirrored))
+
+
+def _lite_like(layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
+    return BothLike(_nets("lite", layout, device, mirrored))
+
+
 def _nets(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> Nets:
     nets = load_system(layout, stage, str(device))
     return nets.mirrored() if mirrored else nets
@@ -169,6 +177,8 @@ OWN = {
     "joint": Row(("deformed", "simplified"), ("joint",), _joint),  # SCN and ISN after joint training
     # the same in the tones of the true photo, of a system that takes them
     "joint_like": Row(("deformed", "simplified"), ("joint",), _joint_like, likes=True),
+    "lite": Row(("deformed", "simplified"), ("lite",), _lite),  # narrow nets that joint, or what ships, has taught
+    "lite_like": Row(("deformed", "simplified"), ("lite",), _lite_like, likes=True),
     "apart": Row(("deformed", "simplified"), ("scn", "isn"), _apart),  # as trained alone
     "isn_true": Row(("product",), ("isn",), _isn),  # on the true Canny ⊙ HED: the upper bound
     "isn_raw": Row(("deformed",), ("isn",), _isn),  # on the raw sketch: what the SCN is worth

@@ -9,7 +9,8 @@ from pipeline.core.allowed import Items, OneOf
 from pipeline.core.params import ParamsError, build
 
 REFINED = "_refined"
-HALVED = {"unet_mru": 8, "gated": 16}  # kind of generator -> what the side has to be a multiple of; else 4
+# kind of generator -> what the side has to be a multiple of; else 4
+HALVED = {"unet_mru": 8, "gated": 16, "compact": 8, "compact_styled": 8}
 Section = Any  # an instance of a dataclass that `tree` makes; its fields are the sections below it
 Broken = Iterator[str]
 
@@ -22,6 +23,7 @@ def sections() -> dict[str, Any]:
     from pipeline.stages.crop.settings import CropParams
     from pipeline.stages.demo.stage import DemoParams
     from pipeline.styles import STYLES
+    from pipeline.training.teach import TeachParams
     from pipeline.training.trainers import BASELINES, TRAINERS
 
     edges = {"canny": canny.CannyParams, "hed": hed.HedParams}
@@ -34,6 +36,8 @@ def sections() -> dict[str, Any]:
         "baselines.names": names_of(lambda: [name for name in BASELINES if not name.endswith(REFINED)], least=0),
         "baselines.refined": names_of(lambda: refined(BASELINES), least=0),
         "editing.names": names_of(lambda: ["edit"], least=0),
+        "distilling.names": names_of(lambda: ["lite"], least=0),
+        "teach": TeachParams,
         "simplify": simplify.SimplifyParams,
         "pack": pack.PackParams,
         "evaluate": evaluate.EvaluateParams,

@@ -41,8 +41,8 @@ class Batches:
 
     Keys: the packed `layers` asked for, noise (N, 7) for the augmentation of what D sees and, where `sketches` names
     any layers, sketch: one of them drawn anew for every sample, by a `hand` if one is given; level (N, 1) where the
-    hand tells it. Every face comes once before any comes twice. Data that fits the device lies there whole and is cut
-    there; data that does not is read from disk, cut and sent on.
+    hand tells it, and what numbers the split tells besides. Every face comes once before any comes twice. Data that
+    fits the device lies there whole and is cut there; data that does not is read from disk, cut and sent on.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Batches:
         at = self.device if fits(sum(layer.nbytes for layer in read.values()), self.device) else torch.device("cpu")
         self.layers = {name: layer.to(at) for name, layer in read.items()}
         self.at = at
+        self.told = {name: torch.from_numpy(numbers) for name, numbers in split.told.items()}
         self.some = {i: _have(split, name) for i, name in enumerate(sketches) if name in split.only}
         if sketches and len(self.some) == len(sketches):
             raise UserError(f"training: only some faces have {', '.join(sketches)}; name another kind in drawn, too")
@@ -89,6 +90,7 @@ class Batches:
         table = sent(torch.tensor(draws), self.at)
         face, style, rows, columns = table[:, 0], [draw[1] for draw in draws], *self._grid(*table[:, 2:].T)
         batch, told = {name: _cut(self.layers[name], face, rows, columns) for name in self.asked}, {"noise": noise}
+        told |= {name: numbers[[draw[0] for draw in draws]] for name, numbers in self.told.items()}
         if self.hand:
             numbers = torch.from_numpy(random_numbers(self.seed, step, self.batch)[mine].copy())
             batch["sketch"], level = self._by_hand(self.hand, numbers, draws, rows, columns)

@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from models.generators.modulated import NoisyGenerator, StyledGenerator
+from models.generators.modulated import NoisyGenerator, ReadsStyles
 from models.losses.adversarial import feature_matching
 from models.losses.photo import PERCEPTUAL, TV, dissimilarity, l1, style
 from pipeline.core.allowed import BatchSize, Seed, Weight
@@ -72,7 +72,8 @@ class IsnParams:
 
     def __post_init__(self) -> None:
         require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
-        require(self.net.generator.kind != "modulated", "net.generator.kind styled, where it takes a code")
+        told = getattr(self.net.generator, "code", 0) and not hasattr(self.net.generator, "dropped")
+        require(not told, "net.generator.kind styled, where it takes a code")
 
 
 class Isn(OneGan):
@@ -80,7 +81,7 @@ class Isn(OneGan):
 
     def __init__(self, fabric: Fabric, params: IsnParams) -> None:
         self.gan = Gan(fabric, params.net, params.optimizer, params.loss.adversarial, CHANNELS)
-        self.styled = isinstance(self.gan.generator, StyledGenerator)
+        self.styled = isinstance(self.gan.generator, ReadsStyles)
         self.loss = params.loss
         chosen = params.loss.perceptual
         self.vgg = fabric.to_device(VGGS[chosen.net](last=max(chosen.layers + chosen.style_layers)))
@@ -90,7 +91,7 @@ class Isn(OneGan):
         if not self.styled:
             return self._photo(strokes)
         with self.gan.fabric.autocast():  # not self.gan.g, which the strokes go through
-            code = cast(StyledGenerator, self.gan.generator).style(batch["photo"])
+            code = cast(ReadsStyles, self.gan.generator).style(batch["photo"])
         places = [batch["noise"][:, :2]] if isinstance(self.gan.generator, NoisyGenerator) else []
         return self._photo(strokes, code.float(), *places)
 

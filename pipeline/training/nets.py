@@ -9,11 +9,13 @@ from torch import nn
 from models.blocks import with_spectral_norm
 from models.discriminators.patchgan import patch, sn_patch
 from models.discriminators.unet import unet
+from models.generators.compact import CompactGenerator, CompactStyledGenerator
 from models.generators.gated import GatedGenerator
 from models.generators.modulated import ModulatedGenerator, NoisyGenerator, StyledGenerator
 from models.generators.resnet import ResnetGenerator
 from models.generators.unet_mru import UnetMruGenerator
 from pipeline.core.allowed import Kind, Range, Share
+from pipeline.core.params import require
 
 Width = Annotated[int, Range(least=1, most=512)]
 Norm = Literal["instance", "pixel"]  # instance: as Johnson et al.; pixel: no droplets in flat regions
@@ -71,6 +73,27 @@ class GatedParams:
 
 
 @dataclass(frozen=True)
+class CompactParams:
+    """A narrow U-Net at half the resolution, for use where each millisecond counts."""
+
+    kind: str
+    width: Width
+    blocks: Annotated[int, Range(least=0, most=64)]
+    code: Annotated[int, Range(least=0, most=512)]  # 0: it is told nothing
+    spectral: bool
+
+
+@dataclass(frozen=True)
+class CompactStyledParams(CompactParams):
+    """The same with an encoder that reads the code in a photo. For the ISN."""
+
+    dropped: Share  # as of styled
+
+    def __post_init__(self) -> None:
+        require(self.code > 0, "code above 0")
+
+
+@dataclass(frozen=True)
 class SnPatchParams:
     """SN-PatchGAN, at one scale of the image or several."""
 
@@ -118,6 +141,8 @@ GENERATORS = {
     "styled": Net(StyledParams, StyledGenerator),
     "gated": Net(GatedParams, GatedGenerator),
     "noisy": Net(StyledParams, NoisyGenerator),  # styled, with noise in the decoder
+    "compact": Net(CompactParams, CompactGenerator),
+    "compact_styled": Net(CompactStyledParams, CompactStyledGenerator),
 }
 DISCRIMINATORS = {
     "sn_patch": Net(SnPatchParams, sn_patch),
@@ -126,7 +151,8 @@ DISCRIMINATORS = {
 }
 
 GeneratorParams = Annotated[
-    ResnetParams | UnetMruParams | ModulatedParams | StyledParams | GatedParams, Kind(lambda: params_of(GENERATORS))
+    ResnetParams | UnetMruParams | ModulatedParams | StyledParams | GatedParams | CompactParams | CompactStyledParams,
+    Kind(lambda: params_of(GENERATORS)),
 ]
 DiscriminatorParams = Annotated[SnPatchParams | PatchParams | UnetParams, Kind(lambda: params_of(DISCRIMINATORS))]
 

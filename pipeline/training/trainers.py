@@ -6,7 +6,7 @@ module of training/baselines/ that ends with `TRAINER`, and its section `baselin
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -19,7 +19,7 @@ from pipeline.core.code import code_of
 from pipeline.core.console import console
 from pipeline.core.dataset import ARTIST, Split, read_split, splits
 from pipeline.core.errors import UserError
-from pipeline.core.layout import Layout
+from pipeline.core.layout import TAUGHT, Layout
 from pipeline.core.lazy_table import LazyTable
 from pipeline.core.params import load
 from pipeline.drawing.face_prior import Eyes
@@ -37,7 +37,8 @@ from pipeline.weights.registry import weight_file
 Sections = Mapping[str, Any]  # section of params.yaml -> its dataclass
 Starts = Mapping[str, Mapping[str, Tensor]]  # trained stage -> its tensors
 Drawn = Literal["deformed", "simplified", "people"]  # as an unpractised hand draws, as traced, by people
-PHOTO, FRAMING = "photo", "framing"
+PHOTO, FRAMING, TEACHER = "photo", "framing", "teacher"
+TEACHER_FILE = "teacher.safetensors"  # in data/taught
 LAYERS_OF = {"deformed": "sketch", "simplified": "clean"}  # kind of drawing -> packed layers
 STILL = AugmentParams(flip=False, shift_px=0, angle_deg=0, zoom=0)
 VAL_BATCHES = 4  # ours: of so many sheets' people a run is measured as it goes
@@ -70,7 +71,7 @@ class Needs:
     """The batches a trainer asks for."""
 
     layers: tuple[str, ...]  # packed: photo, canny, hed, product
-    sketches: SketchParams | None = None  # None: no sketch
+    sketches: SketchParams | tuple[str, ...] = ()  # which sketches, or the names of their layers
     paired: bool = True  # False: photos of one half of the people, all else of the other
     hand: HandParams | None = None  # what is done to the sketches
 
@@ -98,9 +99,10 @@ class TrainingStage:
     starts: tuple[str, ...] = ()  # trained stages whose weights it begins with
     weights: Callable[[Sections], Sequence[str]] = no_weights  # names of the weight files it reads
     framed: bool = False  # it is told a Framing too, among the sections as FRAMING
+    taught: bool = False  # it learns from data/taught, and starts with the teacher's encoder as TEACHER
 
 
-OWN = {name: f"pipeline.training.{name}" for name in ("scn", "isn", "joint", "edit")}
+OWN = {name: f"pipeline.training.{name}" for name in ("scn", "isn", "joint", "edit", "lite")}
 BASELINES: LazyTable[TrainingStage] = LazyTable("baseline", "pipeline.training.baselines", "TRAINER")
 TRAINERS: LazyTable[TrainingStage] = LazyTable("trainer", "pipeline.training.baselines", "TRAINER", OWN)
 
@@ -113,11 +115,13 @@ def run(name: str, data: Path, device: Device) -> None:
 
 def train_stage(name: str, stage: TrainingStage, sections: Sections, data: Path, device: Device) -> None:
     """The same with params at hand. The weights' header holds them."""
-    layout = Layout(data)
+    layout = replace(Layout(data), packed_as=TAUGHT) if stage.taught else Layout(data)
     split, params = read_split(layout, "train"), _own(sections)
     if stage.framed:
         sections = {**sections, FRAMING: Framing(split.size, eyes_of(split))}
     starts = {start: load_tensors(layout.trained(start) / "weights.safetensors")[0] for start in stage.starts}
+    if stage.taught:
+        starts[TEACHER] = load_tensors(layout.packed / TEACHER_FILE)[0]
     files = [weight_file(weights) for weights in stage.weights(sections)]
     code = code_of(Path(inspect.getfile(stage.build)))
     made = Run(
@@ -174,13 +178,13 @@ def _batches(layout: Layout, split: Split, needs: Needs, params: StageParams, fa
     )
 
 
-def sketch_layers(split: Split, sketches: SketchParams | None) -> tuple[str, ...]:
-    """Names of the packed layers, each as likely as the next: of the styles named, or of all that are packed.
+def sketch_layers(split: Split, sketches: SketchParams | tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the packed layers, each as likely as the next: those named, or of the styles named or all packed.
 
     Raises UserError where the data has none of people's drawings and they are asked for.
     """
-    if sketches is None:
-        return ()
+    if isinstance(sketches, tuple):
+        return sketches
     styles = sketches.styles or tuple(split.styles)
     layers = [f"{LAYERS_OF[kind]}/{style}" for kind in sketches.drawn if kind in LAYERS_OF for style in styles]
     if "people" not in sketches.drawn:

@@ -133,7 +133,7 @@ SKETCH, PRODUCT = "sketch", "product"  # sources
 
 def needs(params: Any, source: str, paired: bool) -> Needs:
     """Photos, and the drawings that the section names or, behind our SCN, the true Canny ⊙ HED as the ISN has it."""
-    return Needs(("photo", PRODUCT), None, paired) if source == PRODUCT else Needs(("photo",), params, paired)
+    return Needs(("photo", PRODUCT), (), paired) if source == PRODUCT else Needs(("photo",), params, paired)
 
 
 def opened(

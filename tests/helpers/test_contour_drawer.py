@@ -18,11 +18,12 @@ from pipeline.core.params import load
 from pipeline.core.polarity import Sketch
 from pipeline.helpers.augment import CropAugment
 from pipeline.helpers.contour_drawer import evaluate, fs2k, train
-from pipeline.helpers.supervised import NetParams, OptimizerParams
+from pipeline.helpers.supervised import NetParams
 from pipeline.helpers.values import read_values
 from pipeline.styles.photosketch import METHODS, PhotosketchParams, photosketch
 from pipeline.training.checkpoint import load_tensors
 from pipeline.training.device import Device
+from pipeline.training.supervised import OptimizerParams
 
 PARAMS = read_values(train.ContourDrawerParams, "contour_drawer")
 

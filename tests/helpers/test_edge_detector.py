@@ -15,10 +15,11 @@ from pipeline.drawing.scale import on_canvas
 from pipeline.helpers.augment import CropAugment
 from pipeline.helpers.edge_detector import train
 from pipeline.helpers.edge_detector.bsds500 import Annotated
-from pipeline.helpers.supervised import NetParams, OptimizerParams, Supervised
+from pipeline.helpers.supervised import NetParams
 from pipeline.helpers.values import read_values
 from pipeline.stages.hed import LARGEST_PX, HedParams, holistic
 from pipeline.training.device import Device
+from pipeline.training.supervised import OptimizerParams, Supervised
 from pipeline.weights import intake, loaders
 from pipeline.weights.tensors import load_tensors
 

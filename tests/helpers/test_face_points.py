@@ -25,10 +25,11 @@ from pipeline.core.image_io import read_photo
 from pipeline.helpers.face_points import sheets, train
 from pipeline.helpers.face_points.doodles import doodle
 from pipeline.helpers.face_points.sources import Known, Sources
-from pipeline.helpers.supervised import NetParams, OptimizerParams
+from pipeline.helpers.supervised import NetParams
 from pipeline.helpers.values import read_values
 from pipeline.training.checkpoint import load_tensors
 from pipeline.training.device import Device
+from pipeline.training.supervised import OptimizerParams
 from pipeline.weights.face_finder import LOOK_EYES_PX, LOOK_PX, middle_of
 
 PARAMS = read_values(train.FacePointsParams, "face_points")

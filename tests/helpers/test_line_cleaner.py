@@ -17,9 +17,10 @@ from pipeline.drawing.stroke import Stroke
 from pipeline.helpers.augment import CropAugment
 from pipeline.helpers.line_cleaner import train
 from pipeline.helpers.line_cleaner.traced import Traced
-from pipeline.helpers.supervised import NetParams, OptimizerParams
+from pipeline.helpers.supervised import NetParams
 from pipeline.helpers.values import read_values
 from pipeline.training.device import Device
+from pipeline.training.supervised import OptimizerParams
 from pipeline.weights.tensors import load_tensors
 
 PARAMS = replace(

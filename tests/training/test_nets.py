@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.generators.compact import CompactGenerator, CompactStyledGenerator
 from models.generators.gated import GatedGenerator
 from models.generators.modulated import ModulatedGenerator, Noise, NoisyGenerator, StyledGenerator
 from models.generators.resnet import ResnetGenerator
@@ -19,6 +20,8 @@ OPTIONS = {
 }
 OPTIONS["modulated"] = OPTIONS["resnet"] | {"code": 5}
 OPTIONS["gated"] = {"width": 4, "blocks": 1, "norm": "pixel"}
+OPTIONS["compact"] = {"width": 4, "blocks": 1, "code": 5}
+OPTIONS["compact_styled"] = OPTIONS["compact"] | {"dropped": 0.5}
 OPTIONS["styled"] = OPTIONS["noisy"] = OPTIONS["modulated"] | {"dropped": 0.5}
 MADE = {
     "resnet": ResnetGenerator,
@@ -27,6 +30,8 @@ MADE = {
     "styled": StyledGenerator,
     "noisy": NoisyGenerator,
     "gated": GatedGenerator,
+    "compact": CompactGenerator,
+    "compact_styled": CompactStyledGenerator,
 }
 PATCH = {"kind": "sn_patch", "width": 4, "scales": 2}
 

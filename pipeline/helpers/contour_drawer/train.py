@@ -21,12 +21,13 @@ from pipeline.core.polarity import Photo, strokes_of, to_uint8, turned_tensor, u
 from pipeline.helpers.augment import CropAugment, crop_matrix, cropped, relit
 from pipeline.helpers.contour_drawer.fs2k import line_art, read_pair, split_ids
 from pipeline.helpers.edge_detector.bsds500 import annotated_ids, read_annotated
-from pipeline.helpers.supervised import NetParams, OptimizerParams, Task, train_task
+from pipeline.helpers.supervised import NetParams, Task, train_task
 from pipeline.training.data import Batch
 from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.sample_order import nth_sample
 from pipeline.training.samples import SHEET_FACES
+from pipeline.training.supervised import OptimizerParams
 
 Ink = NDArray[np.uint8]  # (H, W, K): K drawings of one photo, 255 = ink
 

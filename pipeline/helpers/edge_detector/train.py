@@ -19,12 +19,13 @@ from pipeline.core.params import require
 from pipeline.core.polarity import Photo, unit
 from pipeline.helpers.augment import CropAugment, crop_matrix, cropped, relit
 from pipeline.helpers.edge_detector.bsds500 import annotated_ids, read_annotated
-from pipeline.helpers.supervised import NetParams, OptimizerParams, Task, train_task
+from pipeline.helpers.supervised import NetParams, Task, train_task
 from pipeline.training.data import Batch
 from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.sample_order import nth_sample
 from pipeline.training.samples import SHEET_FACES
+from pipeline.training.supervised import OptimizerParams
 
 MEASURES = ("sides", "fused")  # terms of the loss
 SPLITS = ("train", "val", "test")  # of BSDS500

@@ -21,12 +21,13 @@ from pipeline.drawing.face_prior import eyes_of_crops
 from pipeline.helpers.face_points.doodles import doodle
 from pipeline.helpers.face_points.sheets import SheetParams, Sheets
 from pipeline.helpers.face_points.sources import Known, Sources, read_scenes, read_sources
-from pipeline.helpers.supervised import NetParams, OptimizerParams, Task, train_task
+from pipeline.helpers.supervised import NetParams, Task, train_task
 from pipeline.stages.simplify import SimplifyParams
 from pipeline.training.data import Batch
 from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.samples import SHEET_FACES
+from pipeline.training.supervised import OptimizerParams
 
 MEASURES = ("face", "size", "offsets", "heat")  # terms of the loss
 VAL_BATCHES = 8  # ours: of so many sample sheets' faces a run is measured as it goes

@@ -28,13 +28,14 @@ from pipeline.drawing.scale import FACE_PX, resized, stretched
 from pipeline.drawing.stroke import Stroke
 from pipeline.helpers.augment import CropAugment, Matrix, crop_matrix
 from pipeline.helpers.line_cleaner.traced import Traced, read_drawings
-from pipeline.helpers.supervised import NetParams, OptimizerParams, Task, train_task
+from pipeline.helpers.supervised import NetParams, Task, train_task
 from pipeline.stages.simplify import SimplifyParams
 from pipeline.training.data import Batch
 from pipeline.training.device import Device
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.sample_order import nth_sample
 from pipeline.training.samples import SHEET_FACES
+from pipeline.training.supervised import OptimizerParams
 
 FACE = (FACE_PX, FACE_PX)  # size of a drawing that is held in memory
 STEP_PX = 2.0  # ours: distance of a curve's points, as simplify's

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.helpers.muon import Muon, orthogonal, split
+from pipeline.training.muon import Muon, orthogonal, split
 
 
 @pytest.mark.parametrize("shape", [(6, 20), (20, 6), (9, 9)])
