@@ -20,6 +20,7 @@ Changes = dict[str, Any]  # key of params.yaml -> value, New(value) or GONE
 Rows = Mapping[str, Changes]  # variant -> what it changes
 Details = Mapping[str, Mapping[str, results.Details]]  # split -> system -> its details.json
 
+REFS = "refs/exps/[0-9a-f][0-9a-f]/*/*"  # where DVC keeps experiments: below the commit that each began from
 QUEUED = ("dvc", "exp", "run", "--queue", "--name")
 NO_GIT = (
     "experiments are kept in git, and this folder is no repository; run: git init && git add . && git commit -m start"
@@ -287,7 +288,7 @@ def _setting(key: str, value: Any) -> str:
 
 def queue(family_name: str, variants: Sequence[str], seeds: int, dry_run: bool) -> None:
     """Queue what of a family is not queued, running or done yet; `dvc queue start` then runs it."""
-    asked, present = commands(family_name, variants, seeds), taken(shown_experiments())
+    asked, present = commands(family_name, variants, seeds), dict.fromkeys(finished(), "success") | waiting()
     for command in asked:
         name = command[len(QUEUED)]
         print(f"{name}: {present[name]}" if name in present else shlex.join(command))
@@ -295,20 +296,22 @@ def queue(family_name: str, variants: Sequence[str], seeds: int, dry_run: bool) 
             dvc(command[1:])
 
 
-def shown_experiments() -> list[Mapping[str, Any]]:
-    """The experiments of all commits, one after the other, as `dvc exp show --json` has them."""
-    baselines = json.loads(dvc(["exp", "show", "--all-commits", "--json"]))
-    return [experiment for baseline in baselines for experiment in baseline.get("experiments") or []]
+def finished() -> dict[str, str]:
+    """Name of each finished experiment -> its commit, as DVC keeps them in git; of two of one name the younger.
+
+    `dvc exp show --all-commits` tells the same after it has read every commit's params and metrics: minutes.
+    """
+    listed = ("git", "for-each-ref", "--sort=committerdate", "--format=%(refname:lstrip=4) %(objectname)", REFS)
+    done = subprocess.run(listed, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(NO_GIT)
+    return dict(line.split() for line in done.stdout.splitlines())
 
 
-def state_of(experiment: Mapping[str, Any]) -> str:
-    """Queued, running, failed or success; one that came by `dvc exp pull` has none and is done."""
-    return str((experiment.get("executor") or {}).get("state", "success"))
-
-
-def taken(shown: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Name -> state of those that need not be queued again."""
-    return {e["name"]: state_of(e) for e in shown if e.get("name") and state_of(e) != "failed"}
+def waiting() -> dict[str, str]:
+    """Name -> state of those that are queued or run now."""
+    rows = [line.split() for line in dvc(["queue", "status"]).splitlines()]
+    return {row[1]: row[-1].lower() for row in rows if row and row[-1] in ("Queued", "Running")}
 
 
 def dvc(arguments: Sequence[str]) -> str:
@@ -319,14 +322,6 @@ def dvc(arguments: Sequence[str]) -> str:
     if done.returncode:
         raise UserError(f"dvc {arguments[0]} {arguments[1]}: {done.stderr.strip()[-1000:]}")
     return done.stdout
-
-
-def finished(shown: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Name of each finished experiment -> its commit.
-
-    One that failed or still runs is shown with the commit it started from.
-    """
-    return {e["name"]: e["revs"][0]["rev"] for e in shown if e.get("name") and state_of(e) == "success"}
 
 
 def measured(commit: str, systems: Sequence[str], split: str) -> dict[str, results.Details]:
@@ -349,7 +344,7 @@ def tables(split: str, enough: bool = False) -> None:
 
     `enough`: other tables were shown. Raises UserError where nothing is.
     """
-    done, shown = finished(shown_experiments()), 0
+    done, shown = finished(), 0
     for name, of in families().items():
         heads, rows = table(name, of, runs_of(name, of, done, split))
         if rows:

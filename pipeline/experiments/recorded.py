@@ -61,7 +61,7 @@ def of_evaluation(layout: Layout) -> dict[str, Any]:
 
 def of_family(name: str) -> dict[str, Any]:
     """A family of finished experiments: a table for val and, where the paper's figures stand beside, for test."""
-    of, done = ablations.family(name), ablations.finished(ablations.shown_experiments())
+    of, done = ablations.family(name), ablations.finished()
     tables: dict[str, Table] = {}
     for split in ("val", "test"):
         heads, rows = ablations.table(name, of, ablations.runs_of(name, of, done, split))

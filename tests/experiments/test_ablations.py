@@ -1,6 +1,8 @@
 """Families of experiments: what is queued, and the tables made of what finished."""
 
-import json
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,6 @@ from pipeline.experiments.ablations import (
     runs_of,
     spread,
     table,
-    taken,
 )
 from pipeline.experiments.profile import merge, profile_path
 from pipeline.experiments.sections import check
@@ -126,24 +127,69 @@ def test_unknown_names_are_told() -> None:
         commands("table3", ["nope"], 1)
 
 
-def experiment(name: str, commit: str, state: str = "success") -> dict:
-    return {"name": name, "revs": [{"rev": commit}], "executor": {"state": state}}
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """A repository as DVC leaves it; what is returned runs git there."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q")
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    return git
 
 
-def test_a_family_is_completed_by_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = [experiment("table2-both-s0", "a"), experiment("table2-both-s1", "b", "failed")]
-    shown, queued = json.dumps([{"experiments": None}, {"experiments": there}]), []
+def record(git: Callable[..., str], name: str, day: int) -> str:
+    """An experiment as DVC keeps a finished one; its commit."""
+    who = ("-c", "user.name=t", "-c", "user.email=t@t")
+    tree = git("hash-object", "-t", "tree", "-w", "/dev/null").strip()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_COMMITTER_DATE", f"2026-01-{day:02}T00:00:00Z")
+        commit = git(*who, "commit-tree", tree, "-m", name).strip()
+    git("update-ref", f"refs/exps/{day:02x}/{'0' * 38}/{name}", commit)
+    return commit
+
+
+def test_what_is_finished_is_read_from_git(repository: Callable[..., str]) -> None:
+    old, new, other = (record(repository, name, day) for name, day in (("mine", 1), ("mine", 3), ("table2-both-s0", 2)))
+    for ref in ("celery/stash", "celery/failed", "exec/EXEC_HEAD", "temp/name"):
+        repository("update-ref", f"refs/exps/{ref}", old)
+    assert finished() == {"mine": new, "table2-both-s0": other}
+
+
+def test_without_git_one_is_told_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(UserError, match="git init"):
+        finished()
+
+
+def test_a_family_is_completed_by_the_same_command(
+    repository: Callable[..., str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(repository, "table2-both-s0", 1)
+    status = """Task     Name            Created    Status
+1111111  table2-both-s1  09:25 AM   Running
+2222222  table2-both-s2  09:25 AM   Queued
+3333333  table2-both-s3  Nov 26     Failed
+
+Worker status: 1 active, 0 idle
+"""
+    queued = []
 
     def dvc(arguments: list[str]) -> str:
         if "--queue" in arguments:
             queued.append(arguments[4])
-        return shown
+        return status
 
     monkeypatch.setattr(ablations, "dvc", dvc)
-    ablations.queue("table2", ["both"], 3, dry_run=True)
+    ablations.queue("table2", ["both"], 5, dry_run=True)
     assert queued == []
-    ablations.queue("table2", ["both"], 3, dry_run=False)
-    assert queued == ["table2-both-s1", "table2-both-s2"]
+    assert "table2-both-s0: success\ntable2-both-s1: running\ntable2-both-s2: queued\n" in capsys.readouterr().out
+    ablations.queue("table2", ["both"], 5, dry_run=False)
+    assert queued == ["table2-both-s3", "table2-both-s4"]
 
 
 def details(psnr: float, **scores: float) -> dict:
@@ -154,18 +200,14 @@ def details(psnr: float, **scores: float) -> dict:
 
 
 def test_tables_take_the_mean_over_seeds_of_what_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = [
-        experiment("table3-original-s0", "20"),
-        experiment("table3-original-s1", "22"),
-        experiment("table3-improved-2-s0", "21"),
-        experiment("table3-improved-2-isn-s0", "30"),
-        experiment("table3-improved-1-s0", "none"),
-        experiment("table3-original-s2", "50", "failed"),
-        experiment("table3-original-s3", "50", "running"),
-        experiment("mine", "40"),
-    ]
-    assert taken(shown)["table3-original-s3"] == "running"
-    assert "table3-original-s2" not in taken(shown)
+    done = {
+        "table3-original-s0": "20",
+        "table3-original-s1": "22",
+        "table3-improved-2-s0": "21",
+        "table3-improved-2-isn-s0": "30",
+        "table3-improved-1-s0": "none",
+        "mine": "40",
+    }
 
     def measured(commit: str, systems: list[str], split: str) -> dict:
         assert (systems, split) == (["joint"], "val")
@@ -174,7 +216,7 @@ def test_tables_take_the_mean_over_seeds_of_what_finished(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(ablations, "measured", measured)
     of = families()["table3"]
-    heads, rows = table("table3", of, runs_of("table3", of, finished(shown), "val"))
+    heads, rows = table("table3", of, runs_of("table3", of, done, "val"))
     cells = [dict(zip(heads, row, strict=True)) for row in rows]
     assert [row["variant"] for row in cells] == ["original", "improved-2", "improved-2-isn"]
     assert cells[0]["PSNR"] == "21.00 ± 1.41"
