@@ -75,7 +75,7 @@ class FacePointsNet(nn.Module):
         places, heat = self(face)
         h, w = places.face.shape[2:]
         near = places.face[0, 0, max(0, (h - 3) // 2) : h // 2 + 2, max(0, (w - 3) // 2) : w // 2 + 2]
-        return near.amax(), points_of(heat)[0]
+        return near.amax((0, 1)), points_of(heat)[0]
 
     def _places(self, coarse: Tensor) -> Places:
         made = self.places_head(coarse)
@@ -104,7 +104,7 @@ def _conv(channels: int, made: int, kernel: int) -> nn.Sequential:
 def _middles(maps: Tensor) -> Tensor:
     """x, y of each cell's middle, px, (2, h, w)."""
     h, w = ((torch.arange(k, device=maps.device) + 0.5) * CELL - 0.5 for k in maps.shape[2:])
-    return torch.stack([w.expand(len(h), -1), h[:, None].expand(-1, len(w))])
+    return torch.stack([w.expand(h.shape[0], -1), h[:, None].expand(-1, w.shape[0])])  # not len(): fixed in ONNX
 
 
 def points_of(heat: Tensor) -> Tensor:
@@ -121,6 +121,18 @@ def points_of(heat: Tensor) -> Tensor:
 
 def face_points_net(tensors: Mapping[str, Tensor]) -> FacePointsNet:
     """From its state dict, of any precision, to run and not to train. Raises ValueError where it is none."""
+    return ready(_sized_as(tensors), tensors)
+
+
+def unfused(tensors: Mapping[str, Tensor]) -> FacePointsNet:
+    """The same with its batch norms as they are in the file. Raises ValueError."""
+    net = _sized_as(tensors)
+    net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in tensors.items()})
+    return net.eval()
+
+
+def _sized_as(tensors: Mapping[str, Tensor]) -> FacePointsNet:
+    """An untrained net that these are the tensors of. Raises ValueError."""
     try:
         downs = len({key.split(".")[1] for key in tensors if key.startswith("downs.")})
         widths = [tensors["stem.0.weight"].shape[0]]
@@ -130,7 +142,7 @@ def face_points_net(tensors: Mapping[str, Tensor]) -> FacePointsNet:
             raise ValueError("not five points")
     except KeyError as error:
         raise ValueError(f"no FacePointsNet: no tensor {error}") from error
-    return ready(FacePointsNet(widths, side), tensors)
+    return FacePointsNet(widths, side)
 
 
 def place_losses(places: Places, faces: Tensor, points: Tensor, known: Tensor) -> dict[str, Tensor]:

@@ -31,7 +31,7 @@ def run(drawings: Sequence[Path], out: Path | None, asked: Asked, refine: float,
     if list(drawings) == [STDIN]:
         return _piped(system, intake, svg)
     endings = (REFINED, SVG) if svg else (REFINED,)
-    settings = asked.told() | {"refine": refine} | vars(intake)
+    settings = asked.told(system) | {"refine": refine} | vars(intake)
     return work("calibrate", drawings, out, endings, partial(_one, system, intake, endings), settings=settings)
 
 

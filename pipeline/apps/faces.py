@@ -16,7 +16,6 @@ from pipeline.core.image_io import Picture, import_picture
 from pipeline.core.outcome import Task
 from pipeline.core.polarity import Photo, Sketch, Strokes, to_uint8
 from pipeline.core.printable import printable
-from pipeline.stages.crop.align import align, crop_photo
 from pipeline.stages.crop.settings import CropParams, Unusable
 
 
@@ -48,10 +47,10 @@ class Asked:
         system = replace(open_model(model_file(self.model, self.data), self.device, self.runtime), level=refine)
         return system.mirrored() if self.mirrored else system
 
-    def told(self) -> dict[str, object]:
-        """For summary.json."""
+    def told(self, system: System) -> dict[str, object]:
+        """For summary.json, of the system that was opened."""
         file = printable(model_file(self.model, self.data))
-        return {"model": file, "runtime": self.runtime, "device": self.device, "mirrored": self.mirrored}
+        return {"model": file, "runtime": system.runtime, "device": self.device, "mirrored": self.mirrored}
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,8 @@ def style_code(system: System, style: Style) -> Codes | None:
 
 def photo_crop(path: Path, picture: Picture, side: int) -> Photo:
     """The face of a photo, cut as the training photos are. Raises UserError where there is none."""
+    from pipeline.stages.crop.align import align, crop_photo  # not at the top: few commands read photos
+
     crop = replace(params.load(CropParams, "crop"), size=side)
     photo = picture.on_white()
     try:

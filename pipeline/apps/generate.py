@@ -38,10 +38,10 @@ def run(
     """Write OUT/NAME.refined.png (ink on paper), .photo.png and .sheet.png of every drawing; returns the exit code."""
     system = asked.opened(refine)
     if wanted.strip and not system.takes_levels:
-        raise UserError(f"--strip: {asked.told()['model']} takes no level of refinement; --model photo does")
+        raise UserError(f"--strip: {asked.told(system)['model']} takes no level of refinement; --model photo does")
     code = style_code(system, style)
     chosen = {name: printable(value) for name, value in vars(style).items() if value not in (None, "")}
-    settings = asked.told() | {"refine": refine} | vars(intake) | {"size": wanted.size} | chosen
+    settings = asked.told(system) | {"refine": refine} | vars(intake) | {"size": wanted.size} | chosen
     endings = (REFINED, PHOTO, SHEET, *([STRIP] if wanted.strip else []))
     return work("generate", drawings, out, endings, partial(_one, system, intake, wanted, code), settings=settings)
 

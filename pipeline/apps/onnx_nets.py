@@ -1,9 +1,12 @@
-"""Trained nets run by ONNX Runtime: a folder that `export --onnx` wrote. Nothing here imports torch.
+"""Trained nets run by ONNX Runtime: a folder that `export --onnx` wrote, or a weights file with graphs beside it.
 
-FOLDER/scn.onnx: strokes (N, 1, S, S) and, of a net that is told, level (N, 1) -> calibrated (N, 1, S, S).
-FOLDER/isn.onnx: strokes (N, 1, S, S) and, of a net that is told, style (N, code) -> photo (N, 3, S, S).
-FOLDER/style.onnx, where there are styles: photo (N, 3, S, S) -> style (N, code).
-All float32 in [0, 1] (styles in [-1, 1]), strokes 1 = ink. FOLDER/card.json: what the system is, its tones.
+Nothing here imports torch. What the nets take and give, in both:
+
+scn.onnx: strokes (N, 1, S, S) and, of a net that is told, level (N, 1) -> calibrated (N, 1, S, S).
+isn.onnx: strokes (N, 1, S, S) and, of a net that is told, style (N, code) -> photo (N, 3, S, S).
+style.onnx, where there are styles: photo (N, 3, S, S) -> style (N, code).
+All float32 in [0, 1] (styles in [-1, 1]), strokes 1 = ink. A folder's card.json: what the system is, its tones;
+of a weights file its header.
 """
 
 import json
@@ -12,17 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from pipeline.apps.model import ONNX_CARD
 from pipeline.apps.system import BATCH, NO_STYLE, Codes, System
-from pipeline.core.cores import threads
 from pipeline.core.errors import UserError
 from pipeline.core.polarity import unit
 from pipeline.core.printable import printable
+from pipeline.weights.graphs import about, graph_file, graphs_of, session
 
 CARD, SCN, ISN, STYLE = ONNX_CARD, "scn.onnx", "isn.onnx", "style.onnx"
+PARTS = tuple(Path(name).stem for name in (SCN, ISN, STYLE))  # of the graphs beside a weights file; the last is some's
+ONNX = "onnx"  # as --runtime calls it
 
 
 @dataclass(frozen=True)
@@ -72,22 +76,19 @@ def read_onnx(folder: Path) -> System:
     """The system of a folder. Raises UserError where a file is missing or not whole."""
     try:
         card = json.loads((folder / CARD).read_text())
-        scn, isn = _session(folder / SCN), _session(folder / ISN)
-        style = _session(folder / STYLE) if (folder / STYLE).exists() else None
-        return System(OnnxNet(scn, None, card["size"]), OnnxNet(isn, style, card["size"]), card=card)
+        scn, isn = session(folder / SCN), session(folder / ISN)
+        style = session(folder / STYLE) if (folder / STYLE).exists() else None
+        return System(OnnxNet(scn, None, card["size"]), OnnxNet(isn, style, card["size"]), card=card, runtime=ONNX)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{printable(folder)}: no whole ONNX system ({error}); export it again") from error
 
 
-def _session(path: Path) -> Any:
-    """A session on this machine's cores that leaves them to others while it waits."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads()
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises its own kinds, one a fault
-        raise ValueError(f"{path.name}: {(str(error).splitlines() or ['unreadable'])[0][:200]}") from error
+def read_beside(weights: Path) -> System | None:
+    """The system of a weights file by the graphs beside it; None where they are not, or are of another file."""
+    parts = PARTS if graph_file(weights, PARTS[-1]).is_file() else PARTS[:-1]
+    found = graphs_of(weights, parts)
+    if found is None:
+        return None
+    card = about(weights)
+    scn, isn, style = (*found, None)[:3]
+    return System(OnnxNet(scn, None, card["size"]), OnnxNet(isn, style, card["size"]), card=card, runtime=ONNX)

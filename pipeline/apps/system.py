@@ -1,7 +1,7 @@
 """The trained system for use: sketches in, calibrated sketches and photos out, as arrays, whatever runs its nets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -82,6 +82,7 @@ class System:
     isn: Net
     level: float = USUAL_LEVEL  # how far the strokes may leave the drawing, where the net is told
     card: Mapping[str, Any] = field(default_factory=dict)  # header of its file, with its tones
+    runtime: str = "torch"  # what runs its nets, as --runtime calls it
 
     @property
     def size(self) -> int:
@@ -117,4 +118,4 @@ class System:
 
     def mirrored(self) -> "System":
         """The same of mirrored nets."""
-        return System(mirrored(self.scn), mirrored(self.isn), self.level, self.card)
+        return replace(self, scn=mirrored(self.scn), isn=mirrored(self.isn))

@@ -16,13 +16,11 @@ from pipeline.core.polarity import Sketch
 from pipeline.core.printable import printable
 from pipeline.drawing.ink import Inked, ink_from_paper
 from pipeline.drawing.pen_width import lines_of, pen_width, with_pen
-from pipeline.drawing.rasterize import render
 from pipeline.drawing.roughness import roughness
 from pipeline.drawing.scale import FACE_PX, resized
 from pipeline.stages.crop.align import crop_matrix, warp
 from pipeline.stages.crop.settings import CropParams
 from pipeline.stages.crop.turns import TURNS, turned_back
-from pipeline.stages.simplify import SimplifyParams, simplify
 from pipeline.weights.face_finder import FoundFace, find_faces
 
 CLEAN = ("auto", "always", "never")
@@ -158,16 +156,25 @@ def _drawn(large: Sketch, sketch: Sketch, clean: str) -> tuple[Sketch, list[str]
     """A sketch, OVER times as large and as it is to be -> by a pen that the nets know; rough ones drawn anew."""
     side = len(sketch)
     least, most = (width * len(large) / FACE_PX for width in PEN_PX)
-    lines = lines_of(large)
     if clean == "never":
         return sketch, []
+    lines = lines_of(large)
     if clean == "always" or (clean == "auto" and roughness(lines, most) >= ROUGH):
-        strokes = simplify(sketch, replace(params.load(SimplifyParams, "simplify"), method="own"))
-        if strokes:
-            return render(strokes, (side, side)), ["rough lines were drawn anew by the line cleaner"]
+        redrawn = _redrawn(sketch)
+        if redrawn is not None:
+            return redrawn, ["rough lines were drawn anew by the line cleaner"]
     width = pen_width(lines)
     done = "a thick pen was made thinner" if width > most else "a thin pen was made thicker" if width < least else ""
     return (_sized(with_pen(lines, width, least, most), side), [done]) if done else (sketch, [])
+
+
+def _redrawn(sketch: Sketch) -> Sketch | None:
+    """Rough lines drawn anew by the line cleaner; None where it finds none."""
+    from pipeline.drawing.rasterize import render  # not at the top: few drawings are rough, and this loads torch
+    from pipeline.stages.simplify import SimplifyParams, simplify
+
+    strokes = simplify(sketch, replace(params.load(SimplifyParams, "simplify"), method="own"))
+    return render(strokes, sketch.shape) if strokes else None
 
 
 def _sized(sketch: Sketch, side: int) -> Sketch:

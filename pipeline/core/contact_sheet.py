@@ -1,6 +1,7 @@
 """Contact sheets: labelled grids of pictures for training samples, evaluation and report."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ def contact_sheet(
         raise ValueError(
             f"{len(rows)} rows of {[len(r) for r in rows]} for {len(labels)} labels, {len(columns)} columns"
         )
-    font = ImageFont.load_default(max(9, round(cell_px * 0.085)))  # ours: legible, and "photosketch" fits a cell
+    font = _font(max(9, round(cell_px * 0.085)))  # ours: legible, and "photosketch" fits a cell
     gap = max(2, cell_px // 32)
     left = _text_width(font, labels) + (2 * gap if any(labels) else gap)
     top = _line_height(font) + 2 * gap if any(columns) else gap
@@ -70,6 +71,12 @@ def _paste(sheet: Image.Image, picture: Picture | None, x: int, y: int, cell_px:
         small = Image.fromarray(fit(picture, cell_px))
         sheet.paste(small, (x + (cell_px - small.width) // 2, y + (cell_px - small.height) // 2))
     draw.rectangle((x - 1, y - 1, x + cell_px, y + cell_px), outline=FAINT)
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own; reading it takes longer than a sheet."""
+    return ImageFont.load_default(size)
 
 
 def _text_width(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, labels: Sequence[str]) -> int:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import cv2
-import joblib
-from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 
 from pipeline.core.batching import side_by_side
 from pipeline.core.errors import WorkFailed
@@ -64,6 +62,9 @@ def _in_processes(
     function: Callable[[Item], Result], items: Sequence[Item], jobs: int, killed: Callable[[Item], Result]
 ) -> Iterator[Result]:
     """In order. After a killed process the items that may have killed it are done one by one, then all go on."""
+    import joblib  # here: one process does without, and starts faster
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
     done = 0
     while done < len(items):
         try:
@@ -80,6 +81,8 @@ def _in_processes(
 def _one_by_one(
     function: Callable[[Item], Result], items: Sequence[Item], killed: Callable[[Item], Result]
 ) -> Iterator[Result]:
+    from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
+
     pool = ProcessPoolExecutor(1)
     for item in items:
         try:

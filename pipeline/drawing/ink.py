@@ -37,6 +37,7 @@ SMALL = 0.7  # ink that spans less of the sheet is cut out
 AROUND = 0.03  # paper left around what is cut out, a share of it
 MOST_FRAME = 0.8  # of the sheet; more is a black picture
 LEAST_PX = 16  # side
+NARROW = 6.0  # px, standard deviation of a blur that is done as it is
 NEAR = 0.04  # strokes nearer than this belong to each other
 
 BLANK = ("blank paper: no ink found", "draw darker, or scan with more contrast")
@@ -129,8 +130,10 @@ def _frame(sheet: Photo) -> NDArray[np.bool_]:
     dark = (gray <= DARK * np.percentile(gray, 95)).astype(np.uint8)
     sides = [(slice(0, 1), slice(None)), (slice(-1, None), slice(None))]
     sides += [(slice(None), slice(0, 1)), (slice(None), slice(-1, None))]
-    _, labels = cv2.connectedComponents(_opened(dark))
-    found = np.zeros(gray.shape, bool)
+    found, wide = np.zeros(gray.shape, bool), _opened(dark)
+    if not wide.any():
+        return found
+    _, labels = cv2.connectedComponents(wide)
     for side in sides:
         along = labels[side]
         for label in np.unique(along[along > 0]):
@@ -149,27 +152,40 @@ def _opened(dark: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _paper(sheet: Photo, frame: NDArray[np.bool_]) -> tuple[NDArray[np.float32], bool]:
-    """What the bare sheet would look like, (H, W, 3) in [0, 1], and whether its light is uneven.
+    """What the bare sheet would look like, (H, W, 3) or one colour (3,), in [0, 1], and whether its light is uneven.
 
     Paper of one value, as programs draw on, is that value; else it is what lies around the ink.
     """
     small = _reduced(sheet, SURFACE_PX)
     h, w = small.shape[:2]
     inside = cv2.resize(frame.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) == 0
-    values = unit(small)
     around = _odd(STROKE * max(h, w))
-    closed = np.asarray(cv2.morphologyEx(values, cv2.MORPH_CLOSE, np.ones((around, around), np.uint8)), np.float32)
+    closed = unit(np.asarray(cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((around, around), np.uint8)), np.uint8))
     gray = np.asarray(cv2.cvtColor(cv2.GaussianBlur(closed, (0, 0), 1.5), cv2.COLOR_RGB2GRAY), np.float32)
     lit = (gray >= LIT * np.percentile(gray[inside], 95)) & inside
     reached = _reached(gray, lit, inside)
-    bare = reached & (np.abs(values / np.maximum(closed, 1 / 255) - 1).max(2) < BARE)
+    values = unit(small)
+    bare = reached & (_most(np.abs(values / np.maximum(closed, 1 / 255) - 1)) < BARE)
     uneven = _is_uneven(gray, lit, reached)
-    level = np.median(values[bare & lit], axis=0).astype(np.float32)
-    exact = np.abs(values - level).max(2) <= 1.5 / 255
+    level = _median(small[bare & lit])
+    exact = _most(np.abs(values - level)) <= 1.5 / 255
     if float(exact[bare & lit].mean()) > FLAT_SHARE and not (uneven and _is_shaded(exact, bare & ~lit)):
-        return np.broadcast_to(np.maximum(level, 1 / 255), sheet.shape).astype(np.float32), False
+        return np.maximum(level, 1 / 255).astype(np.float32), False
     surface = cv2.resize(_filled(values, bare), sheet.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(surface, np.float32), uneven
+
+
+def _most(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The largest of three channels, (H, W, 3) -> (H, W)."""
+    return np.maximum(np.maximum(values[..., 0], values[..., 1]), values[..., 2])
+
+
+def _median(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Of each channel, (N, 3) -> (3,) in [0, 1]."""
+    places = [(len(pixels) - 1) // 2, len(pixels) // 2]
+    ordered = [np.cumsum(np.bincount(channel, minlength=256)) for channel in pixels.T]
+    middle = [[np.searchsorted(counts, place, side="right") for counts in ordered] for place in places]
+    return np.asarray(unit(np.array(middle, np.uint8)).mean(0), np.float32)
 
 
 def _is_uneven(gray: Gray, lit: NDArray[np.bool_], reached: NDArray[np.bool_]) -> bool:
@@ -193,9 +209,10 @@ def _reached(gray: Gray, lit: NDArray[np.bool_], inside: NDArray[np.bool_]) -> N
         cv2.Sobel(logs, cv2.CV_32F, *order, scale=1 / 8, borderType=cv2.BORDER_REPLICATE) for order in ((1, 0), (0, 1))
     )
     smooth = (np.hypot(dx, dy) * max(gray.shape) < SHARP) & inside
-    _, labels = cv2.connectedComponents(smooth.astype(np.uint8), connectivity=4)
-    seeds = np.unique(labels[lit & smooth])
-    return np.isin(labels, seeds[seeds > 0])
+    count, labels = cv2.connectedComponents(smooth.astype(np.uint8), connectivity=4)
+    seeds = np.zeros(count, bool)
+    seeds[labels[lit & smooth]] = True
+    return np.asarray(seeds[labels])
 
 
 def _filled(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -204,9 +221,10 @@ def _filled(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np
     weight = known.astype(np.float32)
     result = np.zeros_like(values)
     missing = np.ones(known.shape, np.float32)
+    weighed = np.dstack([values * weight[..., None], weight])
     for spread in (0.015, 0.05, 0.15, 0.5):
-        sums = cv2.GaussianBlur(values * weight[..., None], (0, 0), spread * side)
-        share = cv2.GaussianBlur(weight, (0, 0), spread * side)
+        blurred = _blurred(weighed, spread * side)
+        sums, share = blurred[..., :3], blurred[..., 3]
         mean = sums / np.maximum(share, 1e-6)[..., None]
         trust = np.clip(share / 0.3, 0, 1) if spread < 0.5 else np.ones_like(share)
         result += mean * (missing * trust)[..., None]
@@ -214,9 +232,21 @@ def _filled(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np
     return np.maximum(result, 1 / 255).astype(np.float32)
 
 
+def _blurred(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """By a Gaussian; a wide one in a reduced copy, where nothing is lost to it."""
+    h, w = values.shape[:2]
+    shrink = max(1, int(sigma / NARROW))
+    if shrink == 1:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)
+    size = max(1, w // shrink), max(1, h // shrink)
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), sigma * size[0] / w, sigmaY=sigma * size[1] / h)
+    return np.asarray(cv2.resize(soft, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def _darkness(sheet: Photo, paper: NDArray[np.float32], frame: NDArray[np.bool_], left: float) -> Gray:
     """How dark the ink is, [0, 1], 1 = black, beyond the noise of the bare paper and what is `left` of a shadow."""
-    ratio = np.minimum(cv2.cvtColor(unit(sheet) / paper, cv2.COLOR_RGB2GRAY), 1)
+    ratio = np.minimum(cv2.cvtColor(_shares(sheet, paper), cv2.COLOR_RGB2GRAY), 1)
     darkness = np.array(strokes_of(np.asarray(ratio, np.float32)))
     darkness[frame] = 0
     bare = darkness[(darkness < 2 * FAINTEST) & ~frame]
@@ -226,9 +256,19 @@ def _darkness(sheet: Photo, paper: NDArray[np.float32], frame: NDArray[np.bool_]
     return kept
 
 
+def _shares(sheet: Photo, paper: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of the paper's light, (H, W, 3)."""
+    if paper.ndim == 3:
+        return unit(sheet) / paper
+    table = unit(np.arange(256, dtype=np.uint8))[:, None] / paper
+    return np.asarray(cv2.LUT(sheet, table[None]), np.float32)
+
+
 def _without_rules(darkness: Gray) -> tuple[Gray, bool]:
     """Without straight lines that cross the sheet: those of ruled paper, a drawn frame."""
-    rules = np.maximum(_rules(darkness), _rules(np.ascontiguousarray(darkness.T)).T)
+    rules = np.maximum(_rules(darkness), _rules(np.asarray(cv2.transpose(darkness), np.float32)).T)
+    if not rules.any():
+        return darkness, False
     ruled = (rules > 0) & (darkness < np.maximum(1.6 * rules, rules + 0.15))
     return np.where(ruled, 0, darkness).astype(np.float32), bool(ruled.any())
 
@@ -244,7 +284,8 @@ def _level_rules(thick: Gray) -> Gray:
     rules = np.zeros_like(thick)
     open_ = thick <= RULE_DARKEST
     faint = open_ & (thick > FAINTEST / 2)
-    covered = (faint.sum(1) > 0.9 * open_.sum(1)) & (open_.mean(1) > 0.4)
+    openings = _counted(open_)
+    covered = (_counted(faint) > 0.9 * openings) & (openings / thick.shape[1] > 0.4)
     bands = np.split(np.flatnonzero(covered), np.flatnonzero(np.diff(np.flatnonzero(covered)) > 1) + 1)
     thin = max(9, round(0.015 * len(thick)))  # a thicker band is shading
     for row in (row for band in bands if len(band) <= thin for row in band):
@@ -252,16 +293,27 @@ def _level_rules(thick: Gray) -> Gray:
     return rules
 
 
+def _counted(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """How many of each row."""
+    return np.asarray(cv2.reduce(mask.view(np.uint8), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0])
+
+
 def _tilted_rules(thick: Gray) -> Gray:
     """Connected long pieces that together reach from side to side, where no dark shape is in their way."""
     h, w = thick.shape
     rules = np.zeros_like(thick)
-    long = np.asarray(cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, _odd(w / 6)), np.uint8)))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((long > FAINTEST / 2).astype(np.uint8), connectivity=8)
-    for i in range(1, count):
-        if stats[i, cv2.CC_STAT_WIDTH] > 0.9 * w and stats[i, cv2.CC_STAT_HEIGHT] < 0.04 * h:
+    level = np.ones((1, _odd(w / 6)), np.uint8)
+    long = cv2.morphologyEx((thick > FAINTEST / 2).astype(np.uint8), cv2.MORPH_OPEN, level)
+    if not long.any():
+        return rules
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(long, connectivity=8)
+    wide, low = stats[:, cv2.CC_STAT_WIDTH] > 0.9 * w, stats[:, cv2.CC_STAT_HEIGHT] < 0.04 * h
+    crossing = [i for i in range(1, count) if wide[i] and low[i]]
+    if crossing:
+        dark = np.asarray(cv2.morphologyEx(thick, cv2.MORPH_OPEN, level))
+        for i in crossing:
             line = labels == i
-            rules[line] = np.median(long[line])  # a stroke along a rule is darker than most of it
+            rules[line] = np.median(dark[line])  # a stroke along a rule is darker than most of it
     return rules
 
 
@@ -274,13 +326,12 @@ def _cut_to_ink(darkness: Gray) -> tuple[Gray, float]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(np.asarray(joined, np.uint8))
     if count < 2:
         return darkness, 1.0
-    amounts = np.bincount(labels.ravel(), weights=darkness.ravel())[1:]
-    main = 1 + int(amounts.argmax())
+    main = 1 if count == 2 else 1 + int(np.bincount(labels.ravel(), weights=darkness.ravel())[1:].argmax())
     x, y, w, h = (int(v) for v in stats[main, :4])
-    near_by = [i for i in range(1, count) if _touches(stats[i], x, y, w, h)]
-    ys, xs = np.nonzero(np.isin(labels, near_by) & (inked > 0))
-    top, bottom, left, right = ys.min(), ys.max() + 1, xs.min(), xs.max() + 1
-    span = max(bottom - top, right - left)
+    near_by = np.array([i > 0 and _touches(stats[i], x, y, w, h) for i in range(count)])
+    left, top, wide, high = cv2.boundingRect(np.where(near_by[labels], inked, 0))
+    bottom, right = top + high, left + wide
+    span = max(wide, high)
     if span >= SMALL * side:
         return darkness, span / side
     return _square(darkness, (top + bottom) / 2, (left + right) / 2, span * (1 + 2 * AROUND)), span / side

@@ -1,6 +1,5 @@
 """How rough a drawing is: whether its lines are single, or bundles of strokes that search for one, smudged, grainy."""
 
-import cv2
 import numpy as np
 
 from pipeline.drawing.pen_width import Lines
@@ -21,8 +20,7 @@ def roughness(lines: Lines, widest: float) -> float:
     ink, mask = lines.ink, lines.mask
     if not mask.any():
         return 0.0
-    inner = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
-    low, middle, high = np.percentile(2 * inner[lines.middle] - 1, [25, 50, 75])
+    low, middle, high = np.percentile(2 * lines.inner[lines.middle] - 1, [25, 50, 75])
     spread = float((high - low) / middle)
     bundled = spread / BUNDLED if middle > widest and spread < MASSED else 0.0
     pale = (ink > FAINTEST) & (ink < PALE * np.percentile(ink[mask], 90))

@@ -68,7 +68,8 @@ def run(searched: Searched, asked: Asked, refine: float, out: Path | None, jobs:
     counts = sorted({min(count, len(gallery.others)) for count in searched.distractors})
     crop = made_with(layout.faces)
     eyes = Eyes(crop.get("eye_y", USUAL.eye_y), crop.get("eye_distance", USUAL.eye_distance))
-    made = asked_of(asked.opened(refine), [read_gray(folder / f"{face.id}.png") for face in gallery.probes])
+    system = asked.opened(refine)
+    made = asked_of(system, [read_gray(folder / f"{face.id}.png") for face in gallery.probes])
     embeddings = present(searched.by or tuple(EMBEDDINGS), eyes)
     shown, one = [*gallery.probes, *gallery.others[: counts[-1]]], partial(_photo, layout, list(embeddings.values()))
     vectors = map_images(one, shown, jobs, "photos")
@@ -78,7 +79,7 @@ def run(searched: Searched, asked: Asked, refine: float, out: Path | None, jobs:
         for way in WAYS:
             ranks = ranks_of(np.stack([vector_of(embedding, way, faces) for faces in made]), photos, counts)
             found += [{"by": name, "of": way, "hair": hair, **row} for row in ranks]
-    about = asked.told() | {"refine": refine, "split": split, "drawn": drawn, "probes": len(gallery.probes)}
+    about = asked.told(system) | {"refine": refine, "split": split, "drawn": drawn, "probes": len(gallery.probes)}
     _tell(found, about)
     if out:
         write_bytes(out, json.dumps(about | {"rows": found}, indent=1, default=str).encode())

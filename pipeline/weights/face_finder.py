@@ -6,7 +6,7 @@ Faces are looked for on the whole sheet, reduced to three sizes; then each is lo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from pipeline.core.polarity import Gray
 from pipeline.weights import loaders
+from pipeline.weights.graphs import graphs_of
+from pipeline.weights.registry import weight_file
 
-if TYPE_CHECKING:  # imported where a net is asked for: stages that may do without start without it
-    from models.helpers.face_points_net import FacePointsNet
-
-Points = NDArray[np.float64]  # (5, 2): left eye, right eye, nose, left and right corner of the mouth, px
+Array = NDArray[np.float64]
+Points = Array  # (5, 2): left eye, right eye, nose, left and right corner of the mouth, px
+NET, FIND, LOOK = "face_points", "find", "look"  # the net, its graphs
 LOOK_PX, LOOK_EYES_PX = 112, 36.0  # of the second look: side, distance of the eyes
 BELOW_EYES = 0.55  # a face's middle below the eyes', in their distances
 SIDES_PX = (224, 112, 56)  # longer side of the sheet as it is searched
@@ -43,7 +44,7 @@ class FoundFace:
         return float(np.hypot(*(self.points[1] - self.points[0])))
 
 
-def middle_of(eyes: NDArray[Any]) -> NDArray[np.float64]:
+def middle_of(eyes: NDArray[Any]) -> Array:
     """Eyes (2, 2) -> the face's middle (2,)."""
     (lx, ly), (rx, ry) = eyes
     across = complex(rx - lx, ry - ly)
@@ -74,12 +75,9 @@ def _sized(gray: Gray, side: int) -> Gray:
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
 
 
-def _places(gray: Gray, grow: NDArray[np.float64]) -> list[FoundFace]:
+def _places(gray: Gray, grow: Array) -> list[FoundFace]:
     """Faces as they are seen on the whole sheet at once; `grow`: px of the sheet a px of it, x and y."""
-    import torch
-
-    with torch.inference_mode():
-        logits, points = (part.numpy().astype(np.float64) for part in _net().find(_tensor(gray)))
+    logits, points = _net().find(gray)
     peaks = (cv2.dilate(logits, np.ones((3, 3), np.uint8)) == logits) & (_share(logits) > LEAST_FIRST)
     cells = np.argwhere(peaks).tolist()
     return [FoundFace((points[y, x] + 0.5) * grow - 0.5, float(_share(logits[y, x]))) for y, x in cells]
@@ -87,21 +85,18 @@ def _places(gray: Gray, grow: NDArray[np.float64]) -> list[FoundFace]:
 
 def _looked_at(gray: Gray, face: FoundFace) -> FoundFace:
     """The same face, upright and at one size: its points by heat maps, its logit the mean of this look and before."""
-    import torch
-
     matrix = _upright(face.points)
-    with torch.inference_mode():
-        logit, points = (part.numpy().astype(np.float64) for part in _net().look(_tensor(_warped(gray, matrix))))
+    logit, points = _net().look(_warped(gray, matrix))
     first = float(np.log(face.score / max(1 - face.score, 1e-6)))
     back = np.linalg.inv(matrix[:, :2])
     return FoundFace((points - matrix[:, 2]) @ back.T, float(_share((logit + first) / 2)))
 
 
-def _share(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def _share(logits: Array) -> Array:
     return np.asarray(1 / (1 + np.exp(-logits)))
 
 
-def _upright(points: Points) -> NDArray[np.float64]:
+def _upright(points: Points) -> Array:
     """Sheet px -> px of the second look, (2, 3)."""
     left, right = complex(*points[0]), complex(*points[1])
     turn = LOOK_EYES_PX / (right - left) if right != left else complex(1)
@@ -109,7 +104,7 @@ def _upright(points: Points) -> NDArray[np.float64]:
     return np.column_stack([linear, np.full(2, LOOK_PX / 2) - linear @ middle_of(points[:2])])
 
 
-def _warped(gray: Gray, matrix: NDArray[np.float64]) -> Gray:
+def _warped(gray: Gray, matrix: Array) -> Gray:
     """The second look: what it shows is cut out, reduced by area where the face is large; the border is repeated."""
     shrink = float(np.hypot(*matrix[:, 0]))
     middle = np.linalg.inv(matrix[:, :2]) @ (LOOK_PX / 2 - matrix[:, 2])
@@ -138,15 +133,66 @@ def _unlike(faces: Sequence[FoundFace]) -> list[FoundFace]:
     return kept
 
 
-def _tensor(gray: Gray) -> Any:
-    import torch
+class Finder(Protocol):
+    """The net's two looks, as `models.helpers.face_points_net.FacePointsNet` tells."""
 
-    return torch.from_numpy(np.ascontiguousarray(gray))[None, None].contiguous(memory_format=torch.channels_last)
+    def find(self, gray: Gray) -> tuple[Array, Array]:
+        """Sheet (H, W) -> logits (h, w) of a face there, and its points (h, w, 5, 2), px."""
+
+    def look(self, gray: Gray) -> tuple[Array, Array]:
+        """A face in the middle of (LOOK_PX, LOOK_PX) -> how sure it is, a logit, and its points (5, 2), px."""
+
+
+@dataclass(frozen=True)
+class OnnxFinder:
+    """The net as ONNX Runtime runs it, which starts faster than torch."""
+
+    sheet: Any
+    face: Any
+
+    def find(self, gray: Gray) -> tuple[Array, Array]:
+        return _both(self.sheet.run(None, {"sheet": gray[None, None]}))
+
+    def look(self, gray: Gray) -> tuple[Array, Array]:
+        return _both(self.face.run(None, {"face": gray[None, None]}))
+
+
+@dataclass(frozen=True)
+class TorchFinder:
+    """The net as torch runs it: of a file without graphs, as training leaves it."""
+
+    net: Any
+
+    def find(self, gray: Gray) -> tuple[Array, Array]:
+        return self._asked(self.net.find, gray)
+
+    def look(self, gray: Gray) -> tuple[Array, Array]:
+        return self._asked(self.net.look, gray)
+
+    @staticmethod
+    def _asked(method: Any, gray: Gray) -> tuple[Array, Array]:
+        import torch
+
+        with torch.inference_mode():
+            sheet = torch.from_numpy(np.ascontiguousarray(gray))[None, None]
+            return _both([part.numpy() for part in method(sheet.contiguous(memory_format=torch.channels_last))])
+
+
+def _both(made: Sequence[NDArray[np.float32]]) -> tuple[Array, Array]:
+    sure, points = (part.astype(np.float64) for part in made)
+    return sure, points
 
 
 @cache
-def _net() -> "FacePointsNet":
+def _net() -> Finder:
+    """Raises WeightsError where its file is missing."""
+    graphs = graphs_of(weight_file(NET), (FIND, LOOK))
+    return OnnxFinder(*graphs) if graphs else torch_finder()
+
+
+def torch_finder() -> TorchFinder:
+    """The net as torch runs it. Raises WeightsError."""
     import torch
 
-    net: Any = loaders.net("face_points")
-    return net.to(memory_format=torch.channels_last)  # type: ignore[no-any-return]
+    net: Any = loaders.net(NET)
+    return TorchFinder(net.to(memory_format=torch.channels_last))

@@ -1,25 +1,29 @@
 """A system run by ONNX Runtime is the same system: values, sizes of batches, what it can be told, what is refused."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
 from tiny_system import CODE, SIZE, write_system
 from typer.testing import CliRunner
 
-from pipeline.apps import onnx_export
+from pipeline.apps import onnx_export, onnx_graphs
 from pipeline.apps.model import open_model
-from pipeline.apps.onnx_nets import CARD, ISN, SCN, STYLE, read_onnx
+from pipeline.apps.onnx_nets import CARD, ISN, PARTS, SCN, STYLE, read_onnx
 from pipeline.apps.system import System
 from pipeline.apps.torch_nets import read_system
 from pipeline.cli import app
 from pipeline.core.errors import UserError
 from pipeline.core.image_io import read_photo, write_gray
+from pipeline.training.checkpoint import load_tensors, save_tensors
+from pipeline.weights.graphs import graph_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +43,37 @@ def sketches(count: int) -> np.ndarray:
     for i in range(count):
         drawn[i, 10 : 50 - i, 30 + i : 32 + i] = drawn[i, 20:22, 10:50] = 0
     return drawn
+
+
+@pytest.fixture(scope="module")
+def beside(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same system in half precision, its graphs beside it."""
+    import onnx
+
+    tensors, about = load_tensors(exported / "s.safetensors")
+    path = tmp_path_factory.mktemp("beside") / "s.safetensors"
+    save_tensors(path, {key: value.half() for key, value in tensors.items()}, about)
+    export_of_half = path.parent / "whole"
+    onnx_export.export(path, export_of_half, int8=False)
+    for part, prefix in zip(PARTS, ("scn/g/", "isn/g/", "isn/g/encoder."), strict=True):
+        model = onnx.load(export_of_half / f"{part}.onnx")
+        graph_file(path, part).write_bytes(onnx_graphs.without_weights(model, path, prefix))
+    return path
+
+
+def drawn_face() -> np.ndarray:
+    """A face by a few strokes, (300, 300), 255 = paper."""
+    sheet = np.full((300, 300), 255, np.uint8)
+    for size, at in (((75, 100), (150, 160)), ((12, 6), (115, 145)), ((12, 6), (185, 145)), ((22, 8), (150, 220))):
+        cv2.ellipse(sheet, at, size, 0, 0, 360, 0, 2, cv2.LINE_AA)
+    for start, end in (
+        ((98, 128), (130, 126)),
+        ((170, 126), (202, 128)),
+        ((150, 150), (144, 185)),
+        ((144, 185), (156, 187)),
+    ):
+        cv2.line(sheet, start, end, 0, 2, cv2.LINE_AA)
+    return sheet
 
 
 def both(exported: Path) -> tuple[System, System]:
@@ -102,13 +137,50 @@ def test_generate_takes_the_folder_and_makes_one_of_its_own_when_asked(
         assert np.abs(photo - photos[0]).max() <= 1
 
 
-def test_onnx_needs_no_torch(exported: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from pipeline.apps import generate, calibrate, cali_sketch;"
-        "from pipeline.apps.model import open_model;"
-        f"open_model(Path({str(exported / 's')!r}), 'auto'); sys.exit('torch' in sys.modules)"
+def test_graphs_beside_the_weights_are_the_system_and_are_taken(beside: Path) -> None:
+    ours, theirs = open_model(beside, "auto"), open_model(beside, "cpu", "torch")
+    assert (ours.runtime, theirs.runtime) == ("onnx", "torch")
+    codes = np.linspace(-1, 1, 3 * CODE, dtype=np.float32).reshape(3, CODE)
+    made = []
+    for system in (ours, theirs):
+        strokes = replace(system, level=0.25).refine(sketches(3))
+        made.append((strokes, system.isn(strokes, codes), system.style(np.full((2, SIZE, SIZE, 3), 90, np.uint8))))
+    for a, b in zip(*made, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+    assert ours.card["tones"] == theirs.card["tones"]
+    assert all(graph_file(beside, part).stat().st_size < 40e3 for part in PARTS)
+
+
+def test_graphs_read_the_weights_of_the_file_and_of_no_other(beside: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(beside.parent, tmp_path / "copied")) / beside.name
+    tensors, about = load_tensors(beside)
+    save_tensors(copied, tensors | {"isn/g/head.weight": -tensors["isn/g/head.weight"]}, about)
+    retrained = open_model(copied, "auto")
+    assert retrained.runtime == "onnx"
+    assert (
+        np.abs(
+            retrained.photo(sketches(1)[0])[1].astype(int) - open_model(beside, "auto").photo(sketches(1)[0])[1]
+        ).max()
+        > 3
     )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+    save_tensors(copied, tensors, about | {"size": SIZE * 2})
+    assert open_model(copied, "auto").runtime == "torch"
+    copied.write_bytes(beside.read_bytes())
+    graph_file(copied, PARTS[0]).write_bytes(b"no graph")
+    assert open_model(copied, "auto").runtime == "torch"
+
+
+def test_a_typed_generate_of_what_ships_loads_no_torch(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "d.png"), drawn_face())
+    code = "import sys; from pipeline.cli import app; app(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
+    command = ["generate", str(tmp_path / "d.png"), "--out", str(tmp_path / "out"), "--model", "lite"]
+    done = subprocess.run([sys.executable, "-c", code, *command], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "onnxruntime" in loaded
+    assert not {"torch", "scipy", "numba", "joblib"} & set(loaded)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["settings"]["runtime"] == "onnx"
+    assert "face found" in " ".join(summary["items"][0]["notes"])
 
 
 def test_what_cannot_be_run_is_said(exported: Path, tmp_path: Path) -> None:

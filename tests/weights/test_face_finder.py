@@ -2,11 +2,22 @@
 
 import numpy as np
 import pytest
-import torch
 
 from models.helpers.face_points_net import CELL
 from pipeline.weights import face_finder
-from pipeline.weights.face_finder import FoundFace, find_faces, middle_of
+from pipeline.weights.face_finder import (
+    FIND,
+    LOOK,
+    LOOK_PX,
+    NET,
+    FoundFace,
+    OnnxFinder,
+    find_faces,
+    middle_of,
+    torch_finder,
+)
+from pipeline.weights.graphs import graphs_of
+from pipeline.weights.registry import weight_file
 
 FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.6], [-0.4, 1.1], [0.4, 1.1]])  # about the middle of the eyes
 GRAYS = (0.15, 0.35, 0.55, 0.7, 0.85)  # of the five points' blots, each of its own
@@ -15,25 +26,22 @@ GRAYS = (0.15, 0.35, 0.55, 0.7, 0.85)  # of the five points' blots, each of its 
 class Blots:
     """Stands in for the net: knows a face by five blots of five grays, wherever they are."""
 
-    def find(self, sheet: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        h, w = (-(-side // CELL) for side in sheet.shape[2:])
-        logits, found = torch.full((h, w), -9.0), torch.zeros(h, w, 5, 2)
+    def find(self, sheet: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        h, w = (-(-side // CELL) for side in sheet.shape)
+        logits, found = np.full((h, w), -9.0), np.zeros((h, w, 5, 2))
         points = self.points(sheet)
         if points is not None:
             x, y = ((middle_of(points[:2]) + 0.5) // CELL).astype(int)
             if 0 <= x < w and 0 <= y < h:
-                logits[y, x], found[y, x] = 9.0, torch.from_numpy(points)
+                logits[y, x], found[y, x] = 9.0, points
         return logits, found
 
-    def look(self, face: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def look(self, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         points = self.points(face)
-        return torch.tensor(-9.0 if points is None else 9.0), torch.from_numpy(
-            np.zeros((5, 2)) if points is None else points
-        )
+        return np.array(-9.0 if points is None else 9.0), np.zeros((5, 2)) if points is None else points
 
     @staticmethod
-    def points(sheet: torch.Tensor) -> np.ndarray | None:
-        picture = sheet[0, 0].numpy()
+    def points(picture: np.ndarray) -> np.ndarray | None:
         at = [np.argwhere(np.abs(picture - level) < 0.04)[:, ::-1] for level in GRAYS]
         return np.array([np.median(places, axis=0) for places in at]) if all(map(len, at)) else None
 
@@ -84,3 +92,18 @@ def test_one_face_is_told_once_and_two_are_two() -> None:
 
     kept = face_finder._unlike([face(100, 0.8), face(110, 0.9), face(250, 0.7)])
     assert [round(float(found.points[2, 0])) for found in kept] == [110, 250]
+
+
+def test_graphs_that_ship_are_the_net() -> None:
+    rng = np.random.default_rng(0)
+    graphs = graphs_of(weight_file(NET), (FIND, LOOK))
+    assert graphs is not None
+    ours, theirs = OnnxFinder(*graphs), torch_finder()
+    for shape in ((224, 224), (112, 80), (16, 56), (61, 43)):
+        gray = rng.random(shape, np.float32)
+        for a, b in zip(ours.find(gray), theirs.find(gray), strict=True):
+            assert a.shape == b.shape
+            np.testing.assert_allclose(a, b, atol=1e-4)
+    face = rng.random((LOOK_PX, LOOK_PX), np.float32)
+    for a, b in zip(ours.look(face), theirs.look(face), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)

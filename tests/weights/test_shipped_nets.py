@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.apps.model import SHIPPED_SYSTEM, model_file
+from pipeline.apps.model import SHIPPED_SYSTEM, model_file, open_model
 from pipeline.apps.torch_nets import read_system
 from pipeline.core import workspace
 from pipeline.core.layout import Layout
@@ -148,7 +148,12 @@ def test_the_shipped_systems_make_a_face_of_a_drawing(tmp_path: Path, name: str,
     assert used.stat().st_size < megabytes * 1e6
     assert f"## {name}\n" in (used.parents[1] / "README.md").read_text()
     drawing = drawn_face()
-    refined, photo = read_system(used, torch.device("cpu")).photo((drawing * 255).astype(np.uint8))
+    pixels = (drawing * 255).astype(np.uint8)
+    system, by_torch = open_model(used, "auto"), read_system(used, torch.device("cpu"))
+    assert system.runtime == "onnx"
+    refined, photo = system.photo(pixels)
+    np.testing.assert_allclose(refined, by_torch.refine(pixels[None])[0], atol=1e-4)
+    np.testing.assert_allclose(system.isn(refined[None]), by_torch.isn(refined[None]), atol=1e-4)
     scores = edge_scores(refined > 0.5, drawing < 0.5, 4)
     assert min(scores["precision"], scores["recall"]) > 0.6
     red, _, blue = np.moveaxis(photo.astype(float), 2, 0)
