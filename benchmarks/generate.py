@@ -1,20 +1,23 @@
 """`python -m benchmarks.generate`: a drawing to a photo by torch, ONNX and ONNX of 8 bits, beside each other in turns.
 
-"a drawing" is from file to file in a process that has made one before; "first" is the whole command as it is typed.
-Leave the machine idle.
+"a drawing" is from file to file in a process that has made one before, with the face found, and beside it what of that
+is neither net; "first" is the whole command as it is typed. On a machine that others use processor time tells more.
 """
 
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from pipeline.apps import onnx_export
 from pipeline.apps.faces import faces
 from pipeline.apps.model import model_file, open_model
-from pipeline.apps.understand import Intake
+from pipeline.apps.system import System
+from pipeline.apps.understand import Intake, understand
 from pipeline.core import params
 from pipeline.core.image_io import import_picture, write_gray, write_photo
 from pipeline.stages.demo.renderer import render_face
@@ -22,7 +25,9 @@ from pipeline.styles import STYLES
 
 MODELS = ("lite", "faces", "photo")
 ROUNDS, TYPED = 5, 3
-AS_IS = Intake.checked(False, "as-is", "never")
+FOUND = Intake.checked(False, "auto", "never")
+Run = tuple[Path, str]  # what --model and --runtime take
+Spent = tuple[float, float]  # ms by the clock, and of processors
 
 
 def drawing(folder: Path) -> Path:
@@ -32,37 +37,50 @@ def drawing(folder: Path) -> Path:
     return folder / "d.png"
 
 
-def systems(model: str, folder: Path) -> dict[str, Path]:
-    """How it is run -> what --model takes."""
-    path = model_file(model, Path("data"))
-    found = {"torch": path}
-    for name, int8 in (("onnx", False), ("int8", True)):
-        found[name] = folder / f"{model}-{name}"
-        onnx_export.export(path, found[name], int8)
-    return found
+def runs(model: str, folder: Path) -> dict[str, Run]:
+    """What is compared, by its name."""
+    path, small = model_file(model, Path("data")), folder / f"{model}-int8"
+    onnx_export.export(path, small, int8=True)
+    return {"torch": (path, "torch"), "onnx": (path, "onnx"), "int8": (small, "onnx")}
 
 
-def warm(opened: dict[str, Path], file: Path, folder: Path) -> dict[str, float]:
-    """Milliseconds a drawing, from file to file, in turns."""
-    ready = {name: open_model(path, "cpu") for name, path in opened.items()}
-    times: dict[str, list[float]] = {name: [] for name in ready}
+def warm(asked: dict[str, Run], file: Path, folder: Path) -> dict[str, Spent]:
+    """Of a drawing, from file to file, in turns; "beside": of all but the nets."""
+    parts: dict[str, Callable[[], None]] = {
+        name: partial(_made, open_model(path, "cpu", runtime), file, folder / "p.png")
+        for name, (path, runtime) in asked.items()
+    }
+    parts["beside"] = partial(_read, file, folder / "p.png")
+    spent: dict[str, list[Spent]] = {name: [] for name in parts}
     for _ in range(ROUNDS + 1):
-        for name, system in ready.items():
-            start = time.perf_counter()
-            face = faces(system, import_picture(file), AS_IS)[0]
-            write_photo(folder / "p.png", face.photo)
-            times[name].append(1000 * (time.perf_counter() - start))
-    return {name: median(found[1:]) for name, found in times.items()}
+        for name, part in parts.items():
+            start, cpu = time.perf_counter(), time.process_time()
+            part()
+            spent[name].append((1000 * (time.perf_counter() - start), 1000 * (time.process_time() - cpu)))
+    return {
+        name: (median(ms for ms, _ in some[1:]), median(cpu for _, cpu in some[1:])) for name, some in spent.items()
+    }
 
 
-def typed(opened: dict[str, Path], file: Path, folder: Path) -> dict[str, float]:
+def _made(system: System, file: Path, photo: Path) -> None:
+    write_photo(photo, faces(system, import_picture(file), FOUND)[0].photo)
+
+
+def _read(file: Path, photo: Path) -> None:
+    picture = import_picture(file)
+    understand(picture, 256, FOUND)
+    write_photo(photo, picture.rgb)
+
+
+def typed(asked: dict[str, Run], file: Path, folder: Path) -> dict[str, float]:
     """Seconds from the typed command to its end, in turns."""
-    times: dict[str, list[float]] = {name: [] for name in opened}
+    times: dict[str, list[float]] = {name: [] for name in asked}
     for _ in range(TYPED):
-        for name, path in opened.items():
+        for name, (path, runtime) in asked.items():
             command = [sys.executable, "-m", "pipeline", "generate", str(file), "--out", str(folder / "out")]
             start = time.perf_counter()
-            subprocess.run([*command, "--model", str(path), "--device", "cpu"], check=True, capture_output=True)
+            command += ["--model", str(path), "--runtime", runtime, "--device", "cpu"]
+            subprocess.run(command, check=True, capture_output=True)
             times[name].append(time.perf_counter() - start)
     return {name: median(found) for name, found in times.items()}
 
@@ -89,11 +107,16 @@ def main() -> None:
         folder = Path(name)
         file = drawing(folder)
         for model in MODELS:
-            opened = systems(model, folder)
-            each, first = warm(opened, file, folder), typed(opened, file, folder)
-            for run in opened:
-                as_fast = f"{each[run]:.0f} ms a drawing, {each['torch'] / each[run]:.2f} times torch"
+            asked = runs(model, folder)
+            each, first = warm(asked, file, folder), typed(asked, file, folder)
+            for run in asked:
+                ms, cpu = each[run]
+                as_fast = f"{ms:.0f} ms a drawing, {cpu:.0f} of processors, {each['torch'][0] / ms:.2f} times torch"
                 print(f"{model}, {run}: {as_fast}; first {first[run]:.1f} s", flush=True)
+            print(
+                f"{model}: all but the nets {each['beside'][0]:.0f} ms, {each['beside'][1]:.0f} of processors",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

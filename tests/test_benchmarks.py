@@ -38,13 +38,14 @@ def test_rows_are_printed_as_they_come(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 def test_generating_is_compared_in_turns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    times = {"torch": 200.0, "onnx": 100.0}
+    times = {"torch": (200.0, 380.0), "onnx": (100.0, 190.0)}
     monkeypatch.setattr(generate, "starting", lambda: {"--help": 0.1})
     monkeypatch.setattr(generate, "drawing", lambda folder: folder)
-    monkeypatch.setattr(generate, "systems", lambda model, folder: dict.fromkeys(times, folder))
-    monkeypatch.setattr(generate, "warm", lambda *_: times)
+    monkeypatch.setattr(generate, "runs", lambda model, folder: dict.fromkeys(times, (folder, "auto")))
+    monkeypatch.setattr(generate, "warm", lambda *_: times | {"beside": (30.0, 31.0)})
     monkeypatch.setattr(generate, "typed", lambda *_: dict.fromkeys(times, 1.0))
     generate.main()
     told = capsys.readouterr().out.splitlines()
-    assert told[:2] == ["--help: 0.10 s", "lite, torch: 200 ms a drawing, 1.00 times torch; first 1.0 s"]
-    assert "lite, onnx: 100 ms a drawing, 2.00 times torch; first 1.0 s" in told
+    assert told[0] == "--help: 0.10 s"
+    assert "lite, onnx: 100 ms a drawing, 190 of processors, 2.00 times torch; first 1.0 s" in told
+    assert "lite: all but the nets 30 ms, 31 of processors" in told

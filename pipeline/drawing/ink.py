@@ -6,6 +6,7 @@ filled shape has sharp edges, a shadow has none.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -40,6 +41,7 @@ LEAST_PX = 16  # side
 NARROW = 6.0  # px, standard deviation of a blur that is done as it is
 NEAR = 0.04  # strokes nearer than this belong to each other
 
+LEVELS = unit(np.arange(256, dtype=np.uint8))
 BLANK = ("blank paper: no ink found", "draw darker, or scan with more contrast")
 
 
@@ -160,31 +162,40 @@ def _paper(sheet: Photo, frame: NDArray[np.bool_]) -> tuple[NDArray[np.float32],
     h, w = small.shape[:2]
     inside = cv2.resize(frame.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) == 0
     around = _odd(STROKE * max(h, w))
-    closed = unit(np.asarray(cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((around, around), np.uint8)), np.uint8))
-    gray = np.asarray(cv2.cvtColor(cv2.GaussianBlur(closed, (0, 0), 1.5), cv2.COLOR_RGB2GRAY), np.float32)
+    closed = np.asarray(cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((around, around), np.uint8)), np.uint8)
+    gray = np.asarray(cv2.cvtColor(cv2.GaussianBlur(unit(closed), (0, 0), 1.5), cv2.COLOR_RGB2GRAY), np.float32)
     lit = (gray >= LIT * np.percentile(gray[inside], 95)) & inside
     reached = _reached(gray, lit, inside)
-    values = unit(small)
-    bare = reached & (_most(np.abs(values / np.maximum(closed, 1 / 255) - 1)) < BARE)
+    bare = reached & _all(small >= cv2.LUT(closed, _darkest_paper()))
     uneven = _is_uneven(gray, lit, reached)
-    level = _median(small[bare & lit])
-    exact = _most(np.abs(values - level)) <= 1.5 / 255
+    level = _median(small, bare & lit)
+    exact = _all(cv2.LUT(small, (np.abs(LEVELS[:, None] - level) <= 1.5 / 255)[None].view(np.uint8)) > 0)
     if float(exact[bare & lit].mean()) > FLAT_SHARE and not (uneven and _is_shaded(exact, bare & ~lit)):
         return np.maximum(level, 1 / 255).astype(np.float32), False
-    surface = cv2.resize(_filled(values, bare), sheet.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    surface = cv2.resize(_filled(unit(small), bare), sheet.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(surface, np.float32), uneven
 
 
-def _most(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The largest of three channels, (H, W, 3) -> (H, W)."""
-    return np.maximum(np.maximum(values[..., 0], values[..., 1]), values[..., 2])
+def _all(channels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of three, (H, W, 3) -> (H, W)."""
+    return np.asarray(channels[..., 0] & channels[..., 1] & channels[..., 2])
 
 
-def _median(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Of each channel, (N, 3) -> (3,) in [0, 1]."""
-    places = [(len(pixels) - 1) // 2, len(pixels) // 2]
-    ordered = [np.cumsum(np.bincount(channel, minlength=256)) for channel in pixels.T]
-    middle = [[np.searchsorted(counts, place, side="right") for counts in ordered] for place in places]
+@cache
+def _darkest_paper() -> NDArray[np.uint8]:
+    """Of each level of the paper around, 0 to 255: the darkest level that is no ink."""
+    is_bare = np.abs(LEVELS[:, None] / np.maximum(LEVELS, 1 / 255) - 1) < BARE
+    return is_bare.argmax(0).astype(np.uint8)
+
+
+def _median(photo: Photo, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Of each channel where the mask is, (3,) in [0, 1]."""
+    chosen = mask.view(np.uint8)
+    count = cv2.countNonZero(chosen)
+    ordered = [np.cumsum(cv2.calcHist([photo], [channel], chosen, [256], [0, 256])) for channel in range(3)]
+    middle = [
+        [np.searchsorted(one, place, side="right") for one in ordered] for place in ((count - 1) // 2, count // 2)
+    ]
     return np.asarray(unit(np.array(middle, np.uint8)).mean(0), np.float32)
 
 
@@ -208,7 +219,7 @@ def _reached(gray: Gray, lit: NDArray[np.bool_], inside: NDArray[np.bool_]) -> N
     dx, dy = (
         cv2.Sobel(logs, cv2.CV_32F, *order, scale=1 / 8, borderType=cv2.BORDER_REPLICATE) for order in ((1, 0), (0, 1))
     )
-    smooth = (np.hypot(dx, dy) * max(gray.shape) < SHARP) & inside
+    smooth = (cv2.magnitude(dx, dy) * max(gray.shape) < SHARP) & inside
     count, labels = cv2.connectedComponents(smooth.astype(np.uint8), connectivity=4)
     seeds = np.zeros(count, bool)
     seeds[labels[lit & smooth]] = True
@@ -260,8 +271,7 @@ def _shares(sheet: Photo, paper: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of the paper's light, (H, W, 3)."""
     if paper.ndim == 3:
         return unit(sheet) / paper
-    table = unit(np.arange(256, dtype=np.uint8))[:, None] / paper
-    return np.asarray(cv2.LUT(sheet, table[None]), np.float32)
+    return np.asarray(cv2.LUT(sheet, (LEVELS[:, None] / paper)[None]), np.float32)
 
 
 def _without_rules(darkness: Gray) -> tuple[Gray, bool]:
@@ -304,7 +314,7 @@ def _tilted_rules(thick: Gray) -> Gray:
     rules = np.zeros_like(thick)
     level = np.ones((1, _odd(w / 6)), np.uint8)
     long = cv2.morphologyEx((thick > FAINTEST / 2).astype(np.uint8), cv2.MORPH_OPEN, level)
-    if not long.any():
+    if np.count_nonzero(cv2.reduce(long, 0, cv2.REDUCE_MAX)) <= 0.9 * w:  # nothing can cross
         return rules
     count, labels, stats, _ = cv2.connectedComponentsWithStats(long, connectivity=8)
     wide, low = stats[:, cv2.CC_STAT_WIDTH] > 0.9 * w, stats[:, cv2.CC_STAT_HEIGHT] < 0.04 * h

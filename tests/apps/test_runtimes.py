@@ -48,16 +48,10 @@ def sketches(count: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def beside(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same system in half precision, its graphs beside it."""
-    import onnx
-
     tensors, about = load_tensors(exported / "s.safetensors")
     path = tmp_path_factory.mktemp("beside") / "s.safetensors"
     save_tensors(path, {key: value.half() for key, value in tensors.items()}, about)
-    export_of_half = path.parent / "whole"
-    onnx_export.export(path, export_of_half, int8=False)
-    for part, prefix in zip(PARTS, ("scn/g/", "isn/g/", "isn/g/encoder."), strict=True):
-        model = onnx.load(export_of_half / f"{part}.onnx")
-        graph_file(path, part).write_bytes(onnx_graphs.without_weights(model, path, prefix))
+    onnx_graphs.run([path])
     return path
 
 

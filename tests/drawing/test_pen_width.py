@@ -32,6 +32,16 @@ def test_the_width_is_the_pen_s(width: int) -> None:
     assert pen_width(curves(width)) == pytest.approx(width, abs=max(0.5, 0.15 * width))
 
 
+@pytest.mark.parametrize("width", [1, 4, 9, 0])
+def test_lines_are_thinned_as_opencv_thins_them(width: int) -> None:
+    blots = cv2.GaussianBlur(np.random.default_rng(0).random((200, 150), np.float32), (0, 0), 2)
+    sketch = curves(width, 200) if width else Sketch((blots > 0.5).astype(np.float32))  # blots reach over the border
+    lines = lines_of(sketch)
+    theirs = cv2.ximgproc.thinning(lines.mask.astype(np.uint8) * 255, thinningType=cv2.ximgproc.THINNING_GUOHALL)  # type: ignore[attr-defined]
+    assert lines.middle.any()
+    np.testing.assert_array_equal(lines.middle, theirs > 0)
+
+
 def test_a_faint_line_is_a_thin_one_and_blank_paper_has_none() -> None:
     assert pen_width(Sketch(np.ones((64, 64), np.float32))) == 0
     fine = Sketch(resized(curves(1, 2048), (512, 512)))
