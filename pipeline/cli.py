@@ -55,7 +55,13 @@ Place = Annotated[
 ]
 Clean = Annotated[str, typer.Option(help="Rough lines drawn anew: auto, always or never.")]
 Refine = Annotated[float, typer.Option(min=0, max=1, help="0 keeps the drawing's lines, 1 makes a plausible face.")]
-Runtime = Annotated[str, typer.Option(help="torch, or onnx: ONNX Runtime, which starts faster; auto: as the model is.")]
+Runtime = Annotated[
+    str,
+    typer.Option(
+        help="auto: ONNX Runtime on the CPU, seconds sooner, where the model has graphs, as all that ship; else torch. "
+        "Or torch; or onnx, exported at the first call."
+    ),
+]
 
 WeightsFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
 
@@ -192,6 +198,15 @@ def teach(data: Data = DATA, device: DeviceName = "auto") -> None:
     from pipeline.training import teach
 
     teach.run(params.load(teach.TeachParams, "teach"), data, device)
+
+
+@app.command()
+def propose(data: Data = DATA, device: DeviceName = "auto") -> None:
+    """Let a trained ISN make photos of faces' true lines that `train edit` begins with: data/proposed."""
+    from pipeline.core import params
+    from pipeline.training import propose
+
+    propose.run(params.load(propose.ProposeParams, "propose"), data, device)
 
 
 @app.command()

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.blocks import without_parametrizations
+from pipeline.apps.model import model_file, open_model
 from pipeline.apps.system import System
 from pipeline.apps.torch_nets import generator_params
 from pipeline.core import params
@@ -52,17 +53,29 @@ class Editor:
     module: torch.nn.Module
     crop: CropParams
     device: torch.device
+    system: System | None = None  # whose ISN makes the proposals that the net begins with; None: there are none
 
     @torch.inference_mode()
-    def fill(self, photo: Photo, hints: Hints) -> Photo:
-        """Crop (S, S, 3) with its hints -> the whole crop as the net would have it, (S, S, 3)."""
+    def fill(self, photo: Photo, hints: Hints, lines: Edges) -> Photo:
+        """Crop (S, S, 3) with its hints and its own lines (S, S) -> the whole crop as the net would have it."""
         side = len(photo)
         grain = np.random.default_rng(0).random((side, side), np.float32)
-        parts = (unit(photo), hints.strokes[..., None], hints.colours, hints.mask[..., None].astype(np.float32))
+        proposal = unit(self.proposal(photo, hints, lines))
+        mask = hints.mask[..., None].astype(np.float32)
+        parts = (unit(photo), hints.strokes[..., None], hints.colours, mask, grain[..., None], proposal)
         whole = [torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)[None].to(self.device) for part in parts]
-        photos, strokes, colours, mask = whole
-        made = self.module(given(photos, strokes, colours, mask, torch.from_numpy(grain)[None].to(self.device)))
+        photos, strokes, colours, masks, noise, proposals = whole
+        made = self.module(given(photos, strokes, colours, masks, noise[:, 0], proposals))
         return to_uint8(made[0].float().permute(1, 2, 0).cpu().numpy())
+
+    def proposal(self, photo: Photo, hints: Hints, lines: Edges) -> Photo:
+        """The ISN's photo of the crop's lines with those drawn in what is erased; black where none are drawn."""
+        if self.system is None or not hints.strokes[hints.mask].any():
+            return np.zeros_like(photo)
+        drawn = np.where(hints.mask, hints.strokes, lines).astype(np.float32)
+        codes = self.system.style(photo[None]) if self.system.takes_styles else None
+        made: Photo = self.system.photos(drawn[None], codes)[0]
+        return made
 
 
 def open_editor(model: str, data: Path, device: torch.device) -> Editor:
@@ -76,7 +89,8 @@ def open_editor(model: str, data: Path, device: torch.device) -> Editor:
     module = make_generator(generator_params(about, "edit"), CHANNELS)
     module.load_state_dict(below(tensors, "g/"))
     crop = replace(params.load(CropParams, "crop"), size=about["size"], border="reflect")
-    return Editor(without_parametrizations(module).eval().to(device), crop, device)
+    system = open_model(model_file(about["params"]["propose"]["by"], data), str(device), "torch")
+    return Editor(without_parametrizations(module).eval().to(device), crop, device, system)
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,7 @@ class Prepared:
 
     @cached_property
     def lines(self) -> Edges:
-        """The crop's own, asked for by calibration alone."""
+        """The crop's own."""
         return own_lines(self.crop)
 
     @cached_property
@@ -125,7 +139,7 @@ def filled(ready: Prepared, hints: Hints, editor: Editor, scn: System | None) ->
     inside = _in_crop(hints, matrix, len(crop))
     if scn is not None:
         inside = replace(inside, strokes=calibrated(ready, inside, scn))
-    return _blended(photo, _back(editor.fill(crop, inside), matrix, photo.shape), hints.mask)
+    return _blended(photo, _back(editor.fill(crop, inside, ready.lines), matrix, photo.shape), hints.mask)
 
 
 def _in_crop(hints: Hints, matrix: Matrix, side: int) -> Hints:

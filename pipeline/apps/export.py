@@ -59,14 +59,15 @@ def weights(model: str, data: Path, out: Path) -> None:
     path, layout = model_file(model, data), Layout(data)
     tensors, about = load_tensors(path)
     kept = {key: value.half() for key, value in tensors.items() if key.startswith(tuple(f"{n}/g/" for n in CHANNELS))}
-    card = about | (_own(layout, path) if model == "mine" else {})
+    own = path.resolve().parent.parent == (layout.root / "trained").resolve()
+    card = about | (_own(layout, path) if own else {})
     save_tensors(out, kept, card)
     write_bytes(out.with_suffix(".json"), json.dumps(card, indent=1).encode())
 
 
 def _own(layout: Layout, path: Path) -> dict[str, Any]:
     styles = styles_of(layout, read_system(path, torch.device("cpu")))
-    return styles | {"data": trained_on(layout), "metrics": measured(layout)}
+    return styles | {"data": trained_on(layout), "metrics": measured(layout, path.parent.name)}
 
 
 def styles_of(layout: Layout, system: System) -> dict[str, Any]:
@@ -87,6 +88,6 @@ def trained_on(layout: Layout) -> dict[str, Any]:
     return {"faces": len(index["ids"]), "made_with": index.get("made_with", {})}
 
 
-def measured(layout: Layout) -> dict[str, Mapping[str, Any]]:
-    """Split -> details.json of the joint system; nothing where evaluate has not run."""
-    return {split: figures.read(layout, "joint", split) for split in figures.splits(layout, "joint")}
+def measured(layout: Layout, system: str) -> dict[str, Mapping[str, Any]]:
+    """Split -> details.json of a system; nothing where evaluate has not run."""
+    return {split: figures.read(layout, system, split) for split in figures.splits(layout, system)}

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.core.files import write_bytes
 
 TAUGHT = "taught"  # what a larger system made of drawings, laid out as the packed data
+PROPOSED = "proposed"  # what the ISN makes of true lines, laid out so too
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Layout:
     """Where the stages meet: every folder below `data`."""
 
     root: Path
-    packed_as: str = "packed"  # the folder that training reads: TAUGHT where a larger system teaches
+    packed_as: str = "packed"  # the folder that training reads: TAUGHT or PROPOSED where a trained system has its say
 
     @property
     def faces(self) -> Path:

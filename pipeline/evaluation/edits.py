@@ -21,7 +21,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
 from pipeline.core.image_io import write_photo
 from pipeline.core.layout import Layout
-from pipeline.core.polarity import Photo, Strokes, sketch_of, strokes_of, to_uint8, unit
+from pipeline.core.polarity import Edges, Photo, Strokes, sketch_of, strokes_of, to_uint8, unit
 from pipeline.core.tables import print_table
 from pipeline.evaluation.completion import by_turns
 from pipeline.evaluation.metrics.identity import Identity, likeness
@@ -57,7 +57,7 @@ def faces_of(split: Split, most: int) -> Faces:
         kinds["people"] = strokes_of(unit(np.asarray(split.layers[f"sketch/{ARTIST}"][:count])))
     numbers = torch.from_numpy(np.random.default_rng(SEED).random((count, 7)))
     eraser, blank = Eraser(ERASED, eyes_of(split), split.size), torch.zeros(1, 3, split.size, split.size)
-    masks = [eraser(blank, blank[:, :1], numbers[i : i + 1])[0, 7].numpy() > 0 for i in range(count)]
+    masks = [eraser(blank, blank[:, :1], numbers[i : i + 1], blank)[0, 7].numpy() > 0 for i in range(count)]
     return Faces(photos, lines, np.stack(masks), kinds)
 
 
@@ -84,8 +84,8 @@ def filled(faces: Faces, strokes: Ink, editor: Editor) -> NDArray[np.uint8]:
     none = np.full((*faces.photos.shape[1:3], 3), NO_COLOUR, np.float32)
 
     def made() -> Iterator[Photo]:
-        for photo, mask, ink in zip(faces.photos, faces.masks, strokes, strict=True):
-            whole = editor.fill(photo, Hints(mask, Strokes(ink), none))
+        for photo, mask, ink, lines in zip(faces.photos, faces.masks, strokes, faces.lines, strict=True):
+            whole = editor.fill(photo, Hints(mask, Strokes(ink), none), Edges(lines))
             yield np.where(mask[..., None], whole, photo)
 
     return np.stack(list(tracked(made(), "edits", len(faces.photos))))

@@ -1,4 +1,7 @@
-"""Stage train_edit: what is erased from a photo is drawn anew from strokes and colours (SC-FEGAN's task, Figure 8)."""
+"""Stage train_edit: what is erased from a photo is drawn anew from strokes and colours (SC-FEGAN's task, Figure 8).
+
+ours: G begins with what the ISN makes of the whole face's lines, as DeepFill v2's second net does with its first's.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from torch import Tensor
 
 from models.losses.photo import PERCEPTUAL, l1
 from pipeline.core.allowed import BatchSize, Range, Seed, Weight
+from pipeline.core.layout import PROPOSED
 from pipeline.core.params import require
 from pipeline.drawing.face_prior import Eyes
 from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OneGan, OptimizerParams
@@ -17,10 +21,11 @@ from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.erasing import Eraser, ErasingParams, composed
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.perceptual import VGGS, PerceptualParams
+from pipeline.training.propose import ProposeParams
 from pipeline.training.trainers import FRAMING, Needs, TrainingStage, weighted_sum
 
-CHANNELS = (9, 3)
-MASK = slice(7, 8)  # of what the net is given
+CHANNELS = (12, 3)
+MASK, PROPOSAL = slice(7, 8), slice(9, 12)  # of what the net is given
 MEASURES = ("erased_l1",)
 
 
@@ -56,6 +61,7 @@ class EditParams:
     schedule: ScheduleParams
     augment: AugmentParams
     erasing: ErasingParams
+    window: Annotated[float, Range(above=0, most=1)]  # share of the side that a step sees, around what is erased
     batch: BatchSize
     seed: Seed
 
@@ -75,16 +81,16 @@ class Edit(OneGan):
         self.vgg = fabric.to_device(VGGS[chosen.net](last=max(chosen.layers))) if asked else None
 
     def erased(self, batch: Batch) -> Tensor:
-        """What G is given of a batch, (N, 9, S, S)."""
+        """What G is given of a batch, (N, 12, S, S)."""
         eraser = Eraser(self.params.erasing, self.eyes, batch["photo"].shape[-1])
-        return eraser(batch["photo"], batch["product"], batch["noise"])
+        return eraser(batch["photo"], batch["product"], batch["noise"], batch["proposal"])
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        asked = self.erased(batch)
+        asked, photo = windowed(self.erased(batch), batch["photo"], batch["noise"], self.params.window)
         made: Tensor = self.gan.g(asked)
-        whole = composed(batch["photo"], made, asked[:, MASK])
-        judged = self.gan.update_discriminator([batch["photo"]], whole, batch["noise"], asked)
-        terms = self.terms(made, whole, batch, asked)
+        whole = composed(photo, made, asked[:, MASK])
+        judged = self.gan.update_discriminator([photo], whole, batch["noise"], asked)
+        terms = self.terms(made, whole, batch | {"photo": photo}, asked)
         self.gan.g_optimizer.zero_grad(set_to_none=True)
         self.gan.fabric.backward(weighted_sum(terms, self.loss.weights))
         self.gan.update_generator()
@@ -119,7 +125,26 @@ class Edit(OneGan):
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
         asked, whole = self.filled(batch)
         colours = torch.where(asked[:, 4:7] >= 0, asked[:, 4:7], asked[:, :3] + asked[:, MASK])
-        return {"erased": colours, "strokes": asked[:, 3:4], "filled": whole, "photo": batch["photo"]}
+        columns = {"erased": colours, "strokes": asked[:, 3:4], "proposal": asked[:, PROPOSAL]}
+        return columns | {"filled": whole, "photo": batch["photo"]}
+
+
+def windowed(asked: Tensor, photo: Tensor, noise: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """(N, 12, S, S), (N, 3, S, S) -> squares of both of `share` of the side, each around an erased pixel.
+
+    `noise` (N, k) in [0, 1): its last number says which. The side is rounded to a multiple of 16.
+    """
+    side = photo.shape[-1]
+    kept = min(side, max(32, round(share * side / 16) * 16))
+    if kept == side:
+        return asked, photo
+    both, parts = torch.cat([asked, photo], 1), []
+    for sample, number in zip(both, noise[:, -1].tolist(), strict=True):
+        erased = sample[MASK][0].nonzero()
+        middle = erased[int(number * len(erased))]
+        top, left = ((at - kept // 2).clamp(0, side - kept).item() for at in middle)
+        parts.append(sample[:, int(top) : int(top) + kept, int(left) : int(left) + kept])
+    return tuple(torch.stack(parts).split([asked.shape[1], photo.shape[1]], 1))  # type: ignore[return-value]
 
 
 def _weights(sections: Mapping[str, Any]) -> tuple[str, ...]:
@@ -128,11 +153,12 @@ def _weights(sections: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _needs(_: Mapping[str, Any]) -> Needs:
-    return Needs(("photo", "product"))
+    return Needs(("photo", "product", "proposal"))
 
 
 def _build(fabric: Fabric, sections: Mapping[str, Any], _: object) -> Edit:
     return Edit(fabric, sections["train_edit"], sections[FRAMING].eyes)
 
 
-TRAINER = TrainingStage({"train_edit": EditParams}, _needs, _build, weights=_weights, framed=True)
+SECTIONS = {"train_edit": EditParams, "propose": ProposeParams}
+TRAINER = TrainingStage(SECTIONS, _needs, _build, weights=_weights, framed=True, reads=PROPOSED)

@@ -41,18 +41,19 @@ class Eraser:
     def __init__(self, params: ErasingParams, eyes: Eyes, side: int) -> None:
         self.params, self.eyes, self.side = params, eyes, side
 
-    def __call__(self, photo: Tensor, strokes: Tensor, noise: Tensor) -> Tensor:
-        """Photos (N, 3, S, S), strokes (N, 1, S, S), numbers (N, k) in [0, 1) -> what the net is given, (N, 9, S, S).
+    def __call__(self, photo: Tensor, strokes: Tensor, noise: Tensor, proposal: Tensor) -> Tensor:
+        """Photos (N, 3, S, S), strokes (N, 1, S, S), numbers (N, k) in [0, 1), proposals (N, 3, S, S) -> (N, 12, S, S).
 
-        Photo without what is erased 3, strokes there 1, colours there 3 (-1 = none), mask 1, noise there 1.
+        What the net is given: photo without what is erased 3, strokes there 1, colours there 3 (-1 = none), mask 1,
+        noise there 1, proposal 3; of a sample without strokes black.
         """
         drawn = [self._one(numbers) for numbers in noise.double().cpu().numpy()]
         mask, hints, shown, grain = (torch.from_numpy(np.stack(part)).to(photo) for part in zip(*drawn, strict=True))
         colours = F.interpolate(F.adaptive_avg_pool2d(photo, CELLS), photo.shape[-2:], mode="nearest")
         seen = hints[:, None] * mask[:, None]
-        return given(
-            photo, strokes * shown[:, None, None, None], seen * colours + (1 - seen) * NO_COLOUR, mask[:, None], grain
-        )
+        told = shown[:, None, None, None]
+        hinted = seen * colours + (1 - seen) * NO_COLOUR
+        return given(photo, strokes * told, hinted, mask[:, None], grain, proposal * told)
 
     def _one(self, numbers: NDArray[np.float64]) -> tuple[NDArray[np.float32] | np.float32, ...]:
         """Mask (S, S), where colours are hinted at (S, S), whether strokes are shown, noise (S, S)."""
@@ -123,13 +124,14 @@ class Eraser:
         return np.array([0.5, self.eyes.eye_y]) * self.side + self._unit * np.array([u, v])
 
 
-def given(photo: Tensor, strokes: Tensor, colours: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
-    """What the editing net is given, (N, 9, S, S): photo (N, 3, S, S), strokes, mask (N, 1, S, S), noise (N, S, S).
+def given(photo: Tensor, strokes: Tensor, colours: Tensor, mask: Tensor, noise: Tensor, proposal: Tensor) -> Tensor:
+    """What the editing net is given, (N, 12, S, S): photo (N, 3, S, S), strokes, mask (N, 1, S, S), noise (N, S, S).
 
-    `colours` (N, 3, S, S): -1 where there is no hint. Of all but the photo what is erased alone counts.
+    `colours` (N, 3, S, S): -1 where there is no hint. Of these what is erased alone counts. `proposal` (N, 3, S, S):
+    the ISN's photo of the lines that are left and those drawn; beside the photo it tells how its tones differ.
     """
     inside = torch.where(mask > 0, colours, torch.full_like(colours, NO_COLOUR))
-    return torch.cat([photo * (1 - mask), strokes * mask, inside, mask, noise[:, None] * mask], 1)
+    return torch.cat([photo * (1 - mask), strokes * mask, inside, mask, noise[:, None] * mask, proposal], 1)
 
 
 def composed(photo: Tensor, made: Tensor, mask: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from models.generators.modulated import ReadsStyles
 from models.losses.photo import PERCEPTUAL, dissimilarity, l1
 from models.losses.strokes import filled_dice
 from pipeline.core.allowed import BatchSize, Seed, Weight
+from pipeline.core.layout import TAUGHT
 from pipeline.core.params import require
 from pipeline.core.polarity import turned_tensor
 from pipeline.training.checkpoint import prefixed
@@ -156,4 +157,4 @@ def _weights(sections: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 SECTIONS = {"train_lite": LiteParams, "lite_nets.scn": StudentParams, "lite_nets.isn": StudentParams}
-TRAINER = TrainingStage(SECTIONS, _needs, _build, weights=_weights, taught=True)
+TRAINER = TrainingStage(SECTIONS, _needs, _build, weights=_weights, reads=TAUGHT)

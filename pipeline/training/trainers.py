@@ -99,7 +99,7 @@ class TrainingStage:
     starts: tuple[str, ...] = ()  # trained stages whose weights it begins with
     weights: Callable[[Sections], Sequence[str]] = no_weights  # names of the weight files it reads
     framed: bool = False  # it is told a Framing too, among the sections as FRAMING
-    taught: bool = False  # it learns from data/taught, and starts with the teacher's encoder as TEACHER
+    reads: str = "packed"  # folder of data that it learns from; of TAUGHT it starts with the teacher's encoder, TEACHER
 
 
 OWN = {name: f"pipeline.training.{name}" for name in ("scn", "isn", "joint", "edit", "lite")}
@@ -115,12 +115,12 @@ def run(name: str, data: Path, device: Device) -> None:
 
 def train_stage(name: str, stage: TrainingStage, sections: Sections, data: Path, device: Device) -> None:
     """The same with params at hand. The weights' header holds them."""
-    layout = replace(Layout(data), packed_as=TAUGHT) if stage.taught else Layout(data)
+    layout = replace(Layout(data), packed_as=stage.reads)
     split, params = read_split(layout, "train"), _own(sections)
     if stage.framed:
         sections = {**sections, FRAMING: Framing(split.size, eyes_of(split))}
     starts = {start: load_tensors(layout.trained(start) / "weights.safetensors")[0] for start in stage.starts}
-    if stage.taught:
+    if stage.reads == TAUGHT:
         starts[TEACHER] = load_tensors(layout.packed / TEACHER_FILE)[0]
     files = [weight_file(weights) for weights in stage.weights(sections)]
     code = code_of(Path(inspect.getfile(stage.build)))

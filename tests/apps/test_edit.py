@@ -15,11 +15,13 @@ from pipeline.cli import app
 from pipeline.core.errors import UserError
 from pipeline.core.image_io import read_photo
 from pipeline.core.params import load
-from pipeline.core.polarity import Strokes
+from pipeline.core.polarity import Edges, Strokes
 from pipeline.stages.crop.settings import CropParams
 from pipeline.stages.demo.renderer import render_face
 from pipeline.training.checkpoint import prefixed, save_tensors
+from pipeline.training.edit import CHANNELS, PROPOSAL
 from pipeline.training.nets import GatedParams, make_generator
+from tests.tiny_system import SIZE, write_system
 
 SIDE, PHOTO = 64, 320
 FACE = render_face(PHOTO, 1, 3).photo
@@ -99,6 +101,36 @@ def test_calibrated_strokes_come_from_the_scn_among_the_photo_s_lines(editor: Ed
     assert (seen[0] < 128).mean() > 0.01  # the face's own lines
 
 
+def test_the_net_begins_with_what_the_isn_makes_of_the_lines_left_and_those_drawn(weights: Path) -> None:
+    editor = open_editor(str(weights), weights.parent, torch.device("cpu"))
+    assert editor.system is not None
+    seen = []
+    editor = replace(editor, module=Seeing(seen))
+    crop, lines = FACE[:SIZE, :SIZE], Edges(np.zeros((SIZE, SIZE), np.float32))
+    lines[5] = 1
+    mask, ink = np.zeros((SIZE, SIZE), bool), np.zeros((SIZE, SIZE), np.float32)
+    mask[20:40, 20:40] = True
+    ink[30, 25:35] = 1
+    none = np.full((SIZE, SIZE, 3), -1, np.float32)
+    editor.fill(crop, Hints(mask, Strokes(ink), none), lines)
+    editor.fill(crop, Hints(mask, Strokes(0 * ink), none), lines)
+    wanted = editor.system.photos(np.maximum(lines, ink)[None], editor.system.style(crop[None]))[0]
+    np.testing.assert_allclose(seen[0][0, PROPOSAL].permute(1, 2, 0), wanted / 255, atol=1e-6)
+    assert seen[1][0, PROPOSAL].abs().max() == 0  # nothing drawn: filled from what is around
+
+
+class Seeing(nn.Module):
+    """A stand-in that keeps what it is given."""
+
+    def __init__(self, seen: list[torch.Tensor]) -> None:
+        super().__init__()
+        self.seen = seen
+
+    def forward(self, asked: torch.Tensor) -> torch.Tensor:
+        self.seen.append(asked)
+        return asked[:, :3]
+
+
 def test_a_mask_beyond_the_face_s_crop_is_refused(editor: Editor) -> None:
     mask = hints().mask.copy()
     mask[-20:] = True
@@ -132,10 +164,10 @@ def test_layers_are_read_light_or_opaque(tmp_path: Path) -> None:
 def weights(tmp_path: Path) -> Path:
     net = GatedParams("gated", 4, 1, "pixel", False)
     torch.manual_seed(0)
-    tensors = prefixed("g/", make_generator(net, (9, 3)).state_dict())
-    save_tensors(
-        tmp_path / "e.safetensors", tensors, {"size": SIDE, "params": {"edit": {"net": {"generator": vars(net)}}}}
-    )
+    tensors = prefixed("g/", make_generator(net, CHANNELS).state_dict())
+    write_system(tmp_path / "system.safetensors")
+    made_with = {"edit": {"net": {"generator": vars(net)}}, "propose": {"by": str(tmp_path / "system.safetensors")}}
+    save_tensors(tmp_path / "e.safetensors", tensors, {"size": SIDE, "params": made_with})
     return tmp_path / "e.safetensors"
 
 

@@ -35,7 +35,10 @@ STAGE_FILES = {
     "train_scn": ["pipeline/training/scn.py"],
     "train_isn": ["pipeline/training/isn.py"],
     "train_joint": ["pipeline/training/joint.py"],
+    "propose@edit": ["pipeline/training/propose.py"],
     "train_edit@edit": ["pipeline/training/edit.py"],
+    "teach@lite": ["pipeline/training/teach.py"],
+    "train_lite@lite": ["pipeline/training/lite.py"],
     **{
         # a further one may be a Gan: docs/add-a-system.md
         f"baseline@{name}": [*BESIDE_A_BASELINE, f"pipeline/training/baselines/{name}.py"]

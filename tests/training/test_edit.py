@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from pipeline.drawing.face_prior import Eyes
+from pipeline.training.edit import windowed
 from pipeline.training.erasing import NO_COLOUR, Eraser, ErasingParams, composed, given
 
 EYES, SIDE = Eyes(0.48, 0.27), 64
+PROPOSAL = torch.full((16, 3, SIDE, SIDE), 0.4)
 BRUSHED = ErasingParams(feature=0, hair=0, box=0, brush_px=30, strokes=1, colours=0)
 
 
@@ -21,7 +23,7 @@ def batch(count: int = 16) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def erased(**changed: float) -> torch.Tensor:
-    return Eraser(ErasingParams(**(vars(BRUSHED) | changed)), EYES, SIDE)(*batch())
+    return Eraser(ErasingParams(**(vars(BRUSHED) | changed)), EYES, SIDE)(*batch(), PROPOSAL)
 
 
 def test_the_photo_is_whole_outside_the_mask_and_gone_inside() -> None:
@@ -32,7 +34,7 @@ def test_the_photo_is_whole_outside_the_mask_and_gone_inside() -> None:
     torch.testing.assert_close(asked[:, :3], photo * (1 - mask))
     torch.testing.assert_close(asked[:, 3:4], strokes * mask)
     assert (asked[:, 4:7][(1 - mask).bool().expand(-1, 3, -1, -1)] == NO_COLOUR).all()
-    assert (asked[:, 8:] * (1 - mask)).abs().max() == 0
+    assert (asked[:, 8:9] * (1 - mask)).abs().max() == 0
     torch.testing.assert_close(composed(photo, torch.zeros_like(photo), mask), asked[:, :3])
 
 
@@ -59,30 +61,49 @@ def test_hints_are_given_in_the_share_asked_for(name: str, channels: slice) -> N
     assert (all_ != none).flatten(1).any(1).float().mean() > 0.8
 
 
+def test_a_sample_without_strokes_has_no_proposal_either() -> None:
+    assert erased(strokes=0.0)[:, 9:].abs().max() == 0
+    assert torch.equal(erased(strokes=1.0)[:, 9:], PROPOSAL)
+
+
 def test_colours_are_those_of_the_photo_there() -> None:
     photo, strokes, noise = batch()
     photo = torch.full_like(photo, 0.25)
-    asked = Eraser(ErasingParams(0, 0, 1, 30, 1, 1), EYES, SIDE)(photo, strokes, noise)
+    asked = Eraser(ErasingParams(0, 0, 1, 30, 1, 1), EYES, SIDE)(photo, strokes, noise, photo)
     assert set(asked[:, 4:7].unique().tolist()) == {NO_COLOUR, 0.25}
 
 
 def test_the_same_numbers_erase_the_same_and_others_other_parts() -> None:
     photo, strokes, noise = batch()
     eraser = Eraser(ErasingParams(0.5, 0.5, 0.5, 30, 0.5, 0.5), EYES, SIDE)
-    assert torch.equal(eraser(photo, strokes, noise), eraser(photo, strokes, noise))
-    alone = eraser(photo[3:4], strokes[3:4], noise[3:4])
-    assert torch.equal(alone[0], eraser(photo, strokes, noise)[3])
-    assert not torch.equal(eraser(photo, strokes, noise)[:, 7], eraser(photo, strokes, noise.flip(0))[:, 7])
+    assert torch.equal(eraser(photo, strokes, noise, photo), eraser(photo, strokes, noise, photo))
+    alone = eraser(photo[3:4], strokes[3:4], noise[3:4], photo[3:4])
+    assert torch.equal(alone[0], eraser(photo, strokes, noise, photo)[3])
+    assert not torch.equal(
+        eraser(photo, strokes, noise, photo)[:, 7], eraser(photo, strokes, noise.flip(0), photo)[:, 7]
+    )
 
 
 def test_of_hints_what_is_erased_alone_counts() -> None:
     photo, strokes, _ = batch(1)
     mask = torch.zeros(1, 1, SIDE, SIDE)
     mask[..., 20:30, 20:30] = 1
-    asked = given(photo, strokes, torch.full_like(photo, 0.5), mask, torch.ones(1, SIDE, SIDE))
-    assert asked.shape == (1, 9, SIDE, SIDE)
+    asked = given(photo, strokes, torch.full_like(photo, 0.5), mask, torch.ones(1, SIDE, SIDE), photo)
+    assert asked.shape == (1, 12, SIDE, SIDE)
+    assert torch.equal(asked[:, 9:], photo)  # whole, to compare with what is left
     assert (asked[:, 4] == 0.5).sum() == 100
     assert asked[:, 8].sum() == 100
+
+
+def test_a_window_lies_around_what_is_erased_and_shows_photo_and_hints_alike() -> None:
+    photo, strokes, noise = batch()
+    mask = torch.zeros(16, 1, SIDE, SIDE)
+    mask[:, :, 2, 60] = 1  # one pixel, near a corner
+    asked = given(photo, strokes, torch.zeros_like(photo), mask, noise.new_zeros(16, SIDE, SIDE), photo)
+    part, truth = windowed(asked, photo, noise, 0.5)
+    assert torch.equal(truth, photo[..., :32, 32:])
+    assert torch.equal(part, asked[..., :32, 32:])
+    assert windowed(asked, photo, noise, 1)[0] is asked
 
 
 def test_it_learns_to_fill_from_strokes(tmp_path: Path) -> None:
@@ -99,7 +120,7 @@ def test_it_learns_to_fill_from_strokes(tmp_path: Path) -> None:
     for i in range(4):
         strokes[i, :, :, 12 + 10 * i] = 1
         photo[i, :, :, 12 + 10 * i :] = 0.2
-    given_ = {"photo": photo, "product": strokes}
+    given_ = {"photo": photo, "product": strokes, "proposal": torch.zeros_like(photo)}
     noise = torch.rand(60, 4, 7)
     before = trainer.measure(given_ | {"noise": noise[0]})["erased_l1"]
     for step in range(1, 60):

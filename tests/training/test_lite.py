@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,16 +79,16 @@ def test_it_is_taught_the_same_again_and_goes_on_where_it_was_killed(
     packed(data)
     write_system(data / "trained/joint/weights.safetensors")
     monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
-    asked, lessons = 0, teach.Teacher.lessons
+    asked, lessons = 0, teach.lessons
 
-    def stopping(self: teach.Teacher, *given: object) -> object:
+    def stopping(*given: Any) -> Any:
         nonlocal asked
         asked += 1
         if asked == 2:
             raise KeyboardInterrupt
-        return lessons(self, *given)
+        return lessons(*given)
 
-    monkeypatch.setattr(teach.Teacher, "lessons", stopping)
+    monkeypatch.setattr(teach, "lessons", stopping)
     with pytest.raises(KeyboardInterrupt):
         teach.run(lesson(), data, "cpu")
     assert not (data / TAUGHT).exists()
@@ -104,7 +105,7 @@ def test_it_is_learnt_and_opens_as_a_system(taught: Path, monkeypatch: pytest.Mo
     schedule = replace(params.schedule, steps=60, validate_every_steps=30, log_every_steps=30, save_every_steps=30)
     isn = GENERATOR | {"kind": "compact_styled", "code": code, "dropped": 0}
     sections = {
-        "train_lite": replace(params, schedule=schedule),
+        "train_lite": replace(params, schedule=schedule, optimizer=replace(params.optimizer, lr=0.03)),
         "lite_nets.scn": build(StudentParams, {"net": {"generator": GENERATOR}}, "lite_nets.scn"),
         "lite_nets.isn": build(StudentParams, {"net": {"generator": isn}}, "lite_nets.isn"),
     }
