@@ -1,18 +1,29 @@
 """Systems whose nets are quick, known, and as slow as a test asks."""
 
+import io
+import json
+import struct
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
+from starlette.testclient import TestClient
 
+from pipeline.apps.edit import Editor
 from pipeline.apps.faces import Asked
+from pipeline.apps.studio.edits import editor_of
 from pipeline.apps.studio.safety import Guard
 from pipeline.apps.studio.server import make_app
 from pipeline.apps.studio.systems import Systems
 from pipeline.apps.system import System
+from pipeline.core.params import load
+from pipeline.stages.crop.settings import CropParams
 
 SIDE, CODE = 32, 4
 ORIGIN = "http://127.0.0.1:8765"
@@ -81,7 +92,22 @@ class Colours:
         return np.full((len(photos), CODE), photos.mean() / 255, np.float32)
 
 
-def make_studio(calls: Calls, host: str = "127.0.0.1", noisy: bool = False) -> Guard:
+class Shown(torch.nn.Module):
+    """An editing net: strokes black, colours as given, the rest gray."""
+
+    def forward(self, asked: torch.Tensor) -> torch.Tensor:
+        colours = torch.where(asked[:, 4:7] >= 0, asked[:, 4:7], torch.full_like(asked[:, 4:7], 0.5))
+        return colours * (1 - asked[:, 3:4])
+
+
+def tiny_editor(_: Asked) -> Editor:
+    crop = replace(load(CropParams, "crop"), size=64, detector="haar", border="reflect")
+    return Editor(Shown(), crop, torch.device("cpu"))
+
+
+def make_studio(
+    calls: Calls, host: str = "127.0.0.1", noisy: bool = False, index: Path | None = None, edits: bool = True
+) -> Guard:
     """The studio with such systems: `photo` takes levels and tones, the others do not."""
 
     def opened(path: Path, device: str, runtime: str) -> System:
@@ -90,4 +116,30 @@ def make_studio(calls: Calls, host: str = "127.0.0.1", noisy: bool = False) -> G
         lines = Lines(calls, 1 if rich else 0)
         return System(lines, Colours(calls, CODE if rich else 0, rich, noisy), card=card)
 
-    return make_app(Systems(Asked("lite", "auto", "cpu", Path("data")), opened), host)
+    systems = Systems(Asked("lite", "auto", "cpu", Path("no data")), opened)
+    return make_app(systems, host, index, tiny_editor if edits else editor_of)
+
+
+def browser(calls: Calls, **options: Any) -> TestClient:
+    return TestClient(make_studio(calls, **options), ORIGIN, headers={"origin": ORIGIN})
+
+
+def unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """A reply's header and parts, read as the page reads them."""
+    (length,) = struct.unpack(">I", data[:4])
+    header, at = json.loads(data[4 : 4 + length]), 4 + length
+    parts = {}
+    for name, size in header["parts"].items():
+        parts[name], at = data[at : at + size], at + size
+    assert at == len(data)
+    return header, parts
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)))
+
+
+def png_of(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()

@@ -37,6 +37,10 @@ class Embedding(Protocol):
     """One way to compare faces."""
 
     @property
+    def face_alone(self) -> bool:
+        """Whether hair and background count for nothing."""
+
+    @property
     def by(self) -> Literal["photo", "strokes"]:
         """What of a drawing it compares, where nobody asks for the other."""
 

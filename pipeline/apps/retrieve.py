@@ -46,18 +46,28 @@ def run(
     `raw`: the drawing itself is compared, not its calibrated strokes. Raises UserError for an index that is none, or
     that was made in another way than this program compares.
     """
+    known, embedding, crop = comparing(index)
+    system = asked.opened(refine)
+    one = partial(_one, system, known, embedding, intake, raw, top, crop)
+    settings = asked.told(system) | {"refine": refine, "index": printable(index), "embedding": known.embedding}
+    settings |= {"face_alone": embedding.face_alone, "calibrated": not raw, "top": top} | vars(intake)
+    code = work("retrieve", drawings, out, (MATCHES, SHEET), one, settings=settings)
+    console.print(f"retrieve: {NOTE}")
+    return code
+
+
+def comparing(index: Path) -> tuple[FaceIndex, Embedding, CropParams]:
+    """An index, the embedding that it was made by, and how its faces are cut.
+
+    Raises UserError for one without faces and one that was made in another way than this program compares.
+    """
     crop, known = params.load(CropParams, "crop"), read_index(index)
     alone = bool(known.settings.get("face_alone"))
     name, embedding = opened(known.embedding, Eyes(crop.eye_y, crop.eye_distance), alone)
     check_settings(index, known, name, embedding.settings)
     if not known.faces:
         raise UserError(f"{printable(index)}: no face in it")
-    one = partial(_one, asked.opened(refine), known, embedding, intake, raw, top, replace(crop, size=SIDE))
-    settings = asked.told() | {"refine": refine, "index": printable(index), "embedding": name, "face_alone": alone}
-    settings |= {"calibrated": not raw, "top": top} | vars(intake)
-    code = work("retrieve", drawings, out, (MATCHES, SHEET), one, settings=settings)
-    console.print(f"retrieve: {NOTE}")
-    return code
+    return known, embedding, replace(crop, size=SIDE)
 
 
 def _one(
@@ -104,7 +114,7 @@ def _write(part: Task, face: Face, found: Sequence[Match], known: FaceIndex, cro
 
 def matches_sheet(face: Face, found: Sequence[Match], crop: CropParams) -> Photo:
     """The drawing, its strokes and its photo; below, the faces found, best first; a photo that is gone leaves a gap."""
-    pictures: list[Picture | None] = [_crop(entry, crop) for entry, _ in found]
+    pictures: list[Picture | None] = [entry_crop(entry, crop) for entry, _ in found]
     rows = [pictures[i : i + ACROSS] for i in range(0, len(pictures), ACROSS)]
     across = min(ACROSS, max(3, len(pictures)))
     first: list[Picture | None] = [face.drawing, sketch_of(face.strokes), face.photo]
@@ -113,7 +123,8 @@ def matches_sheet(face: Face, found: Sequence[Match], crop: CropParams) -> Photo
     return contact_sheet(filled, [""] * across, ["drawing", *ranks], crop.size // 2)
 
 
-def _crop(entry: Entry, crop: CropParams) -> Photo | None:
+def entry_crop(entry: Entry, crop: CropParams) -> Photo | None:
+    """The face of a photo of an index; None: the photo is gone."""
     try:
         photo = import_photo(Path(entry.file))
     except ImageError:

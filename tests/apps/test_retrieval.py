@@ -158,7 +158,7 @@ def test_an_embedding_that_is_none_and_a_net_that_is_missing_are_told(
 class Copying:
     """A system that calibrates nothing and whose photo is the drawing."""
 
-    size = 64
+    size, runtime = 64, "none"
 
     def refine(self, sketches: np.ndarray) -> np.ndarray:
         return 1 - sketches.astype(np.float32) / 255

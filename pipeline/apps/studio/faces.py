@@ -15,5 +15,10 @@ def face_of(data: bytes, side: int) -> Photo:
     try:
         return photo_crop(NAME, picture, side)
     except UserError as error:
-        reason = str(error).partition(f"{NAME}: ")[2].partition("; ")[0]
-        raise Wrong(f"No face could be used: {reason}. {REMEDY}") from error
+        raise no_face(error) from error
+
+
+def no_face(error: UserError) -> Wrong:
+    """What is said of a photo whose face cannot be used."""
+    reason = str(error).partition(f"{NAME}: ")[2].partition("; ")[0]
+    return Wrong(f"No face could be used: {reason}. {REMEDY}")

@@ -5,7 +5,8 @@ A stroke travels as whole numbers, four a point: x, y, width in parts of the pap
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ STEP_PX = 1.5  # ours: between the points of traced strokes, at a 256-px face; t
 MOST_CODE = 512  # numbers of a style's code
 
 Flat = list[int]  # a stroke as it travels
+Colour = tuple[int, int, int]  # RGB
 
 
 class Wrong(UserError):
@@ -50,18 +52,61 @@ class Wanted:
     tones: Tones = field(default_factory=Tones)
 
 
+@dataclass(frozen=True)
+class WantedEdit:
+    """What is erased from a photo, and what is to be there."""
+
+    mask: list[NDArray[np.int32]]  # strokes, as they travel
+    lines: list[NDArray[np.int32]]
+    colours: list[tuple[Colour, list[NDArray[np.int32]]]]  # later ones lie above
+    photo: str  # what the server calls it
+    number: int = 0
+    calibrated: bool = False
+
+
 def read_message(text: str | bytes) -> Wanted:
     """JSON -> Wanted. Raises Wrong for what this page does not send."""
-    if len(text) > limits.MESSAGE_BYTES:
-        raise Wrong("This drawing is too large: erase some strokes.")
-    try:
+    with _readable(text):
         told = json.loads(text)
         number, model, refine = told.get("number", 0), told.get("model", "lite"), float(told.get("refine", 0.5))
         if not (isinstance(number, int) and isinstance(model, str) and 0 <= refine <= 1):
             raise ValueError("number, model or refine")
         return Wanted(_strokes(told["strokes"]), number, model, refine, _tones(told.get("tones") or {}))
+
+
+def read_edit(text: str | bytes) -> WantedEdit:
+    """JSON -> WantedEdit. Raises Wrong for what this page does not send."""
+    with _readable(text):
+        told = json.loads(text)
+        number, photo, calibrated = told.get("number", 0), told["photo"], told.get("calibrated", False)
+        if not (isinstance(number, int) and isinstance(photo, str) and isinstance(calibrated, bool)):
+            raise ValueError("number, photo or calibrated")
+        runs = [(_colour(colour), flats) for colour, flats in told["colours"]]
+        if len(runs) > limits.COLOURS:
+            raise Wrong(f"The colour may change {limits.COLOURS} times at most: undo some.")
+        parts = [told["mask"], told["lines"], *(flats for _, flats in runs)]
+        whole = iter(_strokes([flat for flats in parts for flat in flats]))
+        mask, lines, *painted = ([next(whole) for _ in flats] for flats in parts)
+        colours = [(colour, strokes) for (colour, _), strokes in zip(runs, painted, strict=True)]
+        return WantedEdit(mask, lines, colours, photo, number, calibrated)
+
+
+@contextmanager
+def _readable(text: str | bytes) -> Iterator[None]:
+    """Raises Wrong for a message that is too large, and for whatever reading it raises."""
+    if len(text) > limits.MESSAGE_BYTES:
+        raise Wrong("This drawing is too large: erase some strokes.")
+    try:
+        yield
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise Wrong("This is no drawing that the studio can read.") from error
+
+
+def _colour(told: Any) -> Colour:
+    red, green, blue = told
+    if not all(isinstance(value, int) and 0 <= value <= 255 for value in told):
+        raise ValueError("a colour is three numbers from 0 to 255")
+    return red, green, blue
 
 
 def _strokes(told: Any) -> list[NDArray[np.int32]]:
@@ -96,12 +141,12 @@ def _tones(told: Mapping[str, Any]) -> Tones:
     return Tones(tone) if tone else Tones(seed=seed)
 
 
-def strokes_in_px(travelled: Sequence[NDArray[np.int32]], side: int) -> list[Stroke]:
+def strokes_in_px(travelled: Sequence[NDArray[np.int32]], side: float) -> list[Stroke]:
     """Strokes (n, 4) as they travel -> Stroke, px of a picture of that side; a dot becomes a short line."""
     return [_in_px(points, side) for points in travelled]
 
 
-def _in_px(points: NDArray[np.int32], side: int) -> Stroke:
+def _in_px(points: NDArray[np.int32], side: float) -> Stroke:
     places = points if len(points) > 1 else np.repeat(points, 2, axis=0)
     values = places.astype(np.float32)
     scale = np.float32(side / UNIT)

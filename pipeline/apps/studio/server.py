@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
@@ -17,16 +18,22 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from pipeline.apps.faces import Asked
-from pipeline.apps.studio import draw, limits, sketches
+from pipeline.apps.studio import draw, edits, limits, live, search, sketches
+from pipeline.apps.studio.edits import Edits
+from pipeline.apps.studio.line import Line
 from pipeline.apps.studio.live import Live
 from pipeline.apps.studio.messages import Wrong
 from pipeline.apps.studio.safety import Guard, is_loopback
+from pipeline.apps.studio.search import Search
 from pipeline.apps.studio.systems import Systems
 from pipeline.core.console import console
 from pipeline.core.errors import UserError
 from pipeline.core.printable import printable
 from pipeline.core.state import write_log
 from pipeline.drawing.face_prior import eyes_of_crops
+
+if TYPE_CHECKING:
+    from pipeline.apps.studio.edits import Opens
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".json": "application/json"}
@@ -42,10 +49,19 @@ def _type(path: Path) -> str:
     return TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
-def make_app(systems: Systems, host: str) -> Guard:
-    """The whole studio as an ASGI app, bound to `host`."""
+def make_app(systems: Systems, host: str, index: Path | None = None, editor: "Opens" = edits.editor_of) -> Guard:
+    """The whole studio as an ASGI app, bound to `host`.
+
+    `index`: of the faces among which it searches; `editor`: opens the editing net. Raises UserError for a wrong index.
+    """
     busy = asyncio.Semaphore(limits.UPLOADS)
-    posted = draw.answers(systems, busy) | sketches.answers(busy)
+    editing, searching = Edits(systems, busy, editor), Search(systems, busy, index)
+    posted = draw.answers(systems, busy) | sketches.answers(busy) | editing.answers() | searching.answers()
+    lines = {
+        "live": Line(Live(systems).answer, live.FAULT),
+        "editing": Line(editing.answer, edits.FAULT, editing.left),
+        "search": Line(searching.answer, search.FAULT),
+    }
     files = page_files()
 
     @asynccontextmanager
@@ -64,13 +80,13 @@ def make_app(systems: Systems, host: str) -> Guard:
         told = [await systems.about(name) for name in systems.files]
         tabs = [name for name in files if name.startswith("tabs/")]
         examples = [name for name in files if name.startswith("examples/")]
-        eyes = asdict(eyes_of_crops())
-        return JSONResponse({"models": told, "first": systems.first, "tabs": tabs, "examples": examples, "eyes": eyes})
+        page = {"first": systems.first, "tabs": tabs, "examples": examples, "eyes": asdict(eyes_of_crops())}
+        return JSONResponse(page | {"models": told, "search": searching.about()})
 
     routes = [
         Route("/", page),
         Route("/api/about", about),
-        WebSocketRoute("/api/live", Live(systems).page),
+        *(WebSocketRoute(f"/api/{name}", line.page) for name, line in lines.items()),
         *(Route(f"/api/{name}", answer, methods=["POST"]) for name, answer in posted.items()),
         Route("/{name:path}", page),
     ]
@@ -92,9 +108,12 @@ async def _fault(request: Request, error: Exception) -> Response:
     return PlainTextResponse("Something went wrong here: the program's log tells what.", 500)
 
 
-def run(host: str, port: int, show: bool, asked: Asked) -> None:
-    """Serve until interrupted. `port` 0: any that is free; `show`: open the page in a browser. Raises UserError."""
-    app = make_app(Systems(asked), host)
+def run(host: str, port: int, show: bool, asked: Asked, index: Path | None) -> None:
+    """Serve until interrupted. `port` 0: any that is free; `show`: open the page in a browser. Raises UserError.
+
+    `index`: of faces, for the tab "Search".
+    """
+    app = make_app(Systems(asked), host, index)
     bound = _bound(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}/"
     console.print(f"The studio is at {address}\nCtrl+C ends it.")

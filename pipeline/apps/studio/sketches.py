@@ -1,7 +1,7 @@
 """What the tab "Photo to sketches" asks for: a photo in the four styles, as drawn, simplified, and by a rough hand."""
 
 import asyncio
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from starlette.requests import Request
@@ -20,12 +20,16 @@ from pipeline.styles import STYLES
 SIDE_PX = 256
 
 
-@dataclass(frozen=True)
 class Drawer:
-    """Params of the styles, read once."""
+    """Params of the styles, read once, when the first photo comes."""
 
-    styles: dict[str, Any]
-    simple: SimplifyParams
+    @cached_property
+    def styles(self) -> dict[str, Any]:
+        return {name: params.load(row.params, f"styles.{name}") for name, row in STYLES.items()}
+
+    @cached_property
+    def simple(self) -> SimplifyParams:
+        return params.load(SimplifyParams, "simplify")
 
     def __call__(self, data: bytes) -> bytes:
         """A photo's file -> the reply: for every style three pictures, an SVG and the strokes. Raises Wrong."""
@@ -48,8 +52,7 @@ class Drawer:
 
 def answers(busy: asyncio.Semaphore) -> dict[str, Answer]:
     """End points by path, as `draw.answers`."""
-    styles: dict[str, Any] = {name: params.load(row.params, f"styles.{name}") for name, row in STYLES.items()}
-    drawer = Drawer(styles, params.load(SimplifyParams, "simplify"))
+    drawer = Drawer()
 
     async def sketches(request: Request) -> Response:
         data = await body_of(request)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pipeline.apps.faces import Asked, Style, style_code
@@ -62,8 +61,10 @@ def quicker(system: System) -> System:
     """The same; nets of torch keep their maps pixel by pixel: `lite` took 410 ms instead of 556 on two busy cores."""
     for net in (system.scn, system.isn):
         module = getattr(net, "module", None)
-        if isinstance(module, torch.nn.Module):
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if module is not None:
+            import torch  # not at the top: ONNX Runtime starts seconds before it
+
+            module.to(memory_format=torch.channels_last)
     return system
 
 
@@ -80,6 +81,7 @@ class Systems:
         self.files = own | named
         self.titles = {OWN: ("Own", printable(Path(asked.model).name))} | TITLES
         self.first = asked.model if asked.model in TITLES else next(iter(self.files))
+        self.likest = OWN if own else "faces"  # what the commands edit and retrieve use
         self.asked, self.read = asked, read
         self._opened: dict[str, Opened] = {}
         self._opening = asyncio.Lock()

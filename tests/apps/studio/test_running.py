@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from pipeline.apps.studio import limits
-from pipeline.apps.studio.live import Gone, Slot
+from pipeline.apps.studio.line import Gone, Slot
 from pipeline.cli import app
 
 SEND_S = 2.0  # so long may a visitor take for a reply, here

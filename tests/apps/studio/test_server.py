@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
-from studio_systems import CODE, ORIGIN, SIDE, Calls, make_studio
+from studio_systems import CODE, ORIGIN, SIDE, Calls, browser, make_studio, pixels, png_of, unpacked
 
 from pipeline.apps.studio import limits, server
 from pipeline.apps.studio.messages import read_message, strokes_in_px
@@ -40,25 +40,6 @@ def calls() -> Calls:
 def client(calls: Calls) -> Iterator[TestClient]:
     with browser(calls) as made:
         yield made
-
-
-def browser(calls: Calls, **options: Any) -> TestClient:
-    return TestClient(make_studio(calls, **options), ORIGIN, headers={"origin": ORIGIN})
-
-
-def unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """A reply's header and parts, read as the page reads them."""
-    (length,) = struct.unpack(">I", data[:4])
-    header, at = json.loads(data[4 : 4 + length]), 4 + length
-    parts = {}
-    for name, size in header["parts"].items():
-        parts[name], at = data[at : at + size], at + size
-    assert at == len(data)
-    return header, parts
-
-
-def pixels(png: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png)))
 
 
 def drawing(number: int = 1, **more: object) -> str:
@@ -90,15 +71,17 @@ def test_nothing_of_the_page_lies_elsewhere() -> None:
 
 def test_every_file_that_the_page_names_is_served(client: TestClient) -> None:
     files = server.page_files()
-    texts = [content.decode() for name, (content, _) in files.items() if not name.endswith(".json")]
-    named = {path for text in texts for path in re.findall(r"[\"'](/[\w./-]+\.(?:js|css|svg))[\"']", text)}
+    texts = [content.decode() for name, (content, _) in files.items() if not name.endswith((".json", ".webp"))]
+    named = {path for text in texts for path in re.findall(r"[\"'](/[\w./-]+\.(?:js|css|svg|webp))[\"']", text)}
     about = client.get("/api/about").json()
     for path in sorted(named | {f"/{name}" for name in about["tabs"] + about["examples"]}):
         answer = client.get(path)
         assert answer.status_code == 200, path
-        kind = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "json": "application/json"}
+        kind = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "json": "application/json"} | {
+            "webp": "image/webp"
+        }
         assert answer.headers["content-type"].split(";")[0] == kind[path.rsplit(".")[-1]]
-    assert about["tabs"] == ["tabs/draw.js", "tabs/sketches.js"]
+    assert about["tabs"] == [f"tabs/{name}.js" for name in ("draw", "edit", "search", "sketches")]
 
 
 def test_a_tab_more_is_a_file_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, calls: Calls) -> None:
@@ -322,12 +305,6 @@ def test_a_request_without_an_origin_can_ask_for_nothing(calls: Calls) -> None:
 
 
 # Files
-
-
-def png_of(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
 
 
 def bomb() -> bytes:

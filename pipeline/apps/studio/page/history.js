@@ -17,6 +17,12 @@ export class History {
     this._show(strokes);
   }
 
+  /** As `change`, of what has no past. */
+  begin(strokes) {
+    [this.past, this.future] = [[], []];
+    this._show(strokes);
+  }
+
   undo() { return this._step(this.past, this.future); }
 
   redo() { return this._step(this.future, this.past); }

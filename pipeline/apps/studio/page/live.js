@@ -17,8 +17,9 @@ export function unpacked(buffer, types) {
 }
 
 export class Live {
-  /** `onreply(reply)`: newer than all before; `onstate(state)`: "open", "waiting" or "away". */
-  constructor(onreply, onstate) {
+  /** `onreply(reply)`: newer than all before; `onstate(state)`: "open", "waiting" or "away"; `path`: whom it asks. */
+  constructor(onreply, onstate, path = "live") {
+    this.path = path;
     this.onreply = onreply;
     this.onstate = onstate;
     this.number = 0;
@@ -65,7 +66,7 @@ export class Live {
 
   _connect() {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    this.socket = new WebSocket(`${scheme}://${location.host}/api/live`);
+    this.socket = new WebSocket(`${scheme}://${location.host}/api/${this.path}`);
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => {
       this.tries = 0;

@@ -75,6 +75,7 @@ const KEYS = [
   ["+, −, 0", "zoom in, out, all of the paper"], ["Space and drag", "move the paper; also two fingers"],
   ["Ctrl O, Ctrl S", "open a picture or project, save the project"], ["N", "another draw of colours and light"],
   ["Ctrl Backspace", "clear the paper"],
+  ["M, B, C, I", "Edit: erase, pen, colour, pipette"], ["X", "Edit: before and after"],
   ["Arrows, Enter", "with the paper in focus: move the pen, put it down or lift it; Shift: larger steps"],
 ];
 

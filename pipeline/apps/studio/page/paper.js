@@ -7,7 +7,8 @@ const KEY_STEP = 100, KEY_LARGE = 400;  // of the keyboard's pen, in units
 
 export class Paper {
   /** `history`: of the strokes; `hooks`: growing(strokes) while a line is drawn, say(text) for screen readers,
-   *  tool(name) when the pen's own eraser is used, zoom(factor). */
+   *  tool(name) when the pen's own eraser is used, zoom(factor), drawn(stroke) before a
+   *  line is on the paper. */
   constructor(canvas, history, hooks, eyes) {
     Object.assign(this, { canvas, history, hooks, eyes });
     this.context = canvas.getContext("2d");
@@ -48,7 +49,7 @@ export class Paper {
   zoomToFit() { this._look({ zoom: 1, x: 0, y: 0 }); }
 
   _look({ zoom, x, y }) {
-    const most = this.side * (zoom - 1);
+    const most = (this.side || 0) * (zoom - 1);  // none: not shown yet
     this.view = { zoom, x: Math.min(0, Math.max(-most, x)), y: Math.min(0, Math.max(-most, y)) };
     this.hooks.zoom(zoom);
     this.refresh();
@@ -82,10 +83,14 @@ export class Paper {
     context.globalCompositeOperation = "source-over";
     context.drawImage(this.layer, 0, 0);
     this._transform(context);
+    this._drawGrowing(context);
+    this._drawCursor(context);
+  }
+
+  _drawGrowing(context) {
     context.globalCompositeOperation = "darken";
     this._growing().forEach((stroke) => paint(context, stroke));
     context.globalCompositeOperation = "source-over";
-    this._drawCursor(context);
   }
 
   _drawLayer() {
@@ -312,6 +317,7 @@ export class Paper {
     this._drop();
     if (growing?.raw) {
       const stroke = growing.done();
+      this.hooks.drawn?.(stroke);
       this.history.change([...this.history.strokes, stroke, ...(this.symmetric ? [mirrored(stroke)] : [])]);
     } else if (doomed?.size) this.history.change(this.history.strokes.filter((stroke) => !doomed.has(stroke)));
     this.refresh();
@@ -332,13 +338,15 @@ export class Paper {
     const before = this.doomed.size;
     for (let i = 1; i <= steps; i++) {
       const atX = fromX + ((x - fromX) * i) / steps, atY = fromY + ((y - fromY) * i) / steps;
-      for (const stroke of this.history.strokes) if (touches(stroke, atX, atY, reach)) this.doomed.add(stroke);
+      this._touched(atX, atY, reach).forEach((stroke) => this.doomed.add(stroke));
     }
     if (this.doomed.size > before) {
       this.hooks.growing(this.strokes());
       this.refresh();
     }
   }
+
+  _touched(x, y, reach) { return this.history.strokes.filter((stroke) => touches(stroke, x, y, reach)); }
 
   // The keyboard's pen
 

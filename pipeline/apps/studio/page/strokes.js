@@ -98,8 +98,8 @@ export function touches(flat, x, y, reach) {
 /** The stroke on the paper's other half. */
 export const mirrored = (flat) => flat.map((value, i) => (i % 4 ? value : UNIT - value));
 
-/** Draws a stroke as the server does: parts of one width and darkness as lines with round ends. */
-export function paint(context, flat) {
+/** Draws a stroke as the server does: parts of one width and darkness as lines with round ends; or in one colour. */
+export function paint(context, flat, colour = null) {
   const last = flat.length / 4 - 1;
   let i = 0;
   do {
@@ -112,7 +112,7 @@ export function paint(context, flat) {
       context.lineTo(flat[4 * to], flat[4 * to + 1]);
     } while (i < last && between(flat, i, i + 1, 2, 4) === width && between(flat, i, i + 1, 3, 7) === dark);
     const shade = Math.round(255 * (1 - Math.min(1, dark / DARKEST)));
-    context.strokeStyle = `rgb(${shade},${shade},${shade})`;
+    context.strokeStyle = colour || `rgb(${shade},${shade},${shade})`;
     context.lineWidth = width;
     context.stroke();
   } while (i < last);

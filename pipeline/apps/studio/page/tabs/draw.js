@@ -12,18 +12,27 @@ const MADE_BY = "cali-sketch studio";
 const SKINS = { light: "#f0cdb4", medium: "#c48f68", dark: "#7b4f35" };
 const HAIRS = { fair: "#d9b66d", brown: "#6d4526", black: "#221d1b" };
 
-let studio, paper, work, live, choice, parts, made = {};
+let studio, panel, paper, work, live, choice, parts, borrower = null, made = {};
 
 export const tab = { id: "draw", title: "Draw", order: 1, mount, shown };
 
 /** `given`: { strokes, from } of another tab. */
 function shown(given) {
+  if (borrower) borrowDesk(panel, null);
   paper?.refresh();
   if (given?.strokes) take(given.strokes, given.from);
 }
 
-function mount(panel, of) {
-  studio = of;
+/** Lends paper, tools and drawing to another tab's panel, until Draw is shown again; `heard`: is told the strokes. */
+export function borrowDesk(to, heard) {
+  borrower = heard && { shown: studio.shown, heard };
+  to.prepend(parts.desk);
+  paper.refresh();
+  sendAll();
+}
+
+function mount(within, of) {
+  [studio, panel] = [of, within];
   choice = { model: studio.about.first, refine: 0.5, tones: {} };
   parts = { photo: pictureCard("photo", "Photo"), strokes: pictureCard("strokes", "Calibrated strokes") };
   const canvas = el("canvas", { class: "paper", id: "paper", tabindex: "0", role: "application", "aria-label": "Paper. Draw with a pen, finger or mouse; by keys: arrows move the pen, Enter puts it down and lifts it." });
@@ -35,7 +44,7 @@ function mount(panel, of) {
   const sheet = el("div", { class: "sheet" }, canvas);
   dropZone(sheet, openFile);
   panel.append(
-    el("div", { class: "desk" }, rail(), el("div", { class: "middle" }, files(), sheet, below(), traceRow())),
+    parts.desk = el("div", { class: "desk" }, rail(), el("div", { class: "middle" }, files(), sheet, below(), traceRow())),
     el("div", { class: "made" }, parts.photo, el("div", { class: "made-below" }, parts.strokes, controls())),
     parts.said);
   live = new Live(show, showState);
@@ -47,7 +56,7 @@ function mount(panel, of) {
   restore();
 }
 
-const visible = () => studio.shown === "draw";
+const visible = () => studio.shown === (borrower?.shown ?? "draw");
 
 // What is on the page
 
@@ -143,7 +152,7 @@ const refineText = (value) => (value === 0 ? "my lines" : value === 1 ? "a plaus
 function tool(name) {
   paper.tool = name;
   paper.canvas.dataset.tool = name;
-  for (const button of document.querySelectorAll("[data-tool].tool")) button.setAttribute("aria-pressed", String(button.dataset.tool === name));
+  for (const button of parts.desk.querySelectorAll("[data-tool].tool")) button.setAttribute("aria-pressed", String(button.dataset.tool === name));
   paper.refresh(false);
 }
 
@@ -207,7 +216,8 @@ async function like(file) {
 // The line to the nets
 
 function send(strokes, lifted) {
-  if (strokes.length) live.send({ ...choice, strokes }, lifted);
+  if (borrower) borrower.heard(strokes, lifted);
+  else if (strokes.length) live.send({ ...choice, strokes }, lifted);
   else blank();
 }
 
@@ -346,11 +356,8 @@ function keep(strokes) {
 function restore() {
   let kept = null;
   try { kept = readStrokes(JSON.parse(localStorage.getItem(KEPT))); } catch { /* nothing was kept */ }
-  if (kept?.length) {
-    work.strokes = kept;
-    studio.say("Your last drawing is back.");
-  }
-  changed(work.strokes);
+  if (kept?.length) studio.say("Your last drawing is back.");
+  work.begin(kept || []);
 }
 
 // A photo to trace; it stays in this browser
