@@ -1,5 +1,6 @@
 """Systems whose nets are quick, known, and as slow as a test asks."""
 
+import hashlib
 import io
 import json
 import struct
@@ -15,15 +16,21 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.testclient import TestClient
 
+from pipeline.apps import embeddings
 from pipeline.apps.edit import Editor
+from pipeline.apps.face_index import Entry, FaceIndex, write_index
 from pipeline.apps.faces import Asked
 from pipeline.apps.studio.edits import editor_of
 from pipeline.apps.studio.safety import Guard
 from pipeline.apps.studio.server import make_app
 from pipeline.apps.studio.systems import Systems
 from pipeline.apps.system import System
+from pipeline.core.image_io import write_photo
 from pipeline.core.params import load
+from pipeline.drawing.face_prior import Eyes
+from pipeline.stages.crop.align import crop_photo, fit_matrix
 from pipeline.stages.crop.settings import CropParams
+from pipeline.stages.demo.renderer import render_face
 
 SIDE, CODE = 32, 4
 ORIGIN = "http://127.0.0.1:8765"
@@ -103,6 +110,22 @@ class Shown(torch.nn.Module):
 def tiny_editor(_: Asked) -> Editor:
     crop = replace(load(CropParams, "crop"), size=64, detector="haar", border="reflect")
     return Editor(Shown(), crop, torch.device("cpu"))
+
+
+def tiny_index(folder: Path) -> Path:
+    """FOLDER/faces.index of three rendered faces by pixels, 1.png to 3.png beside it."""
+    crop = replace(load(CropParams, "crop"), size=embeddings.SIDE)
+    embedding = embeddings.Pixels(Eyes(crop.eye_y, crop.eye_distance), False)
+    entries, vectors = list[Entry](), list[NDArray[np.float32]]()
+    for seed in (1, 2, 3):
+        photo, path = render_face(64, seed, 0).photo, folder / f"{seed}.png"
+        write_photo(path, photo)
+        matrix = fit_matrix(photo.shape, crop.size)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        entries.append(Entry(str(path), digest, tuple(matrix.ravel().tolist())))
+        vectors.append(embedding.photo(crop_photo(photo, matrix, crop)))
+    write_index(folder / "faces.index", FaceIndex("pixels", embedding.settings, np.stack(vectors), entries))
+    return folder / "faces.index"
 
 
 def make_studio(

@@ -1,5 +1,6 @@
 """The studio in Chromium: a face is drawn with mouse, pen, finger and keys; photos, files, faults, small screens."""
 
+import base64
 import json
 import math
 import os
@@ -18,7 +19,7 @@ import pytest
 import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, CDPSession, Download, Page, expect, sync_playwright
-from studio_systems import Calls, make_studio
+from studio_systems import Calls, make_studio, pixels, tiny_index
 
 from pipeline.apps.faces import Asked
 from pipeline.apps.studio.safety import Guard
@@ -45,9 +46,10 @@ Places = list[tuple[float, float]]
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Of a studio whose nets are quick: lines stay, photos are colours."""
-    with serving(make_studio(Calls(side=256))) as found:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a studio whose nets are quick: lines stay, photos are colours; it has three faces to search among."""
+    index = tiny_index(tmp_path_factory.mktemp("faces"))
+    with serving(make_studio(Calls(side=256), index=index)) as found:
         yield found
 
 
@@ -143,17 +145,17 @@ MOUTH = [[(0.41, 0.758), (0.47, 0.745), (0.5, 0.752), (0.53, 0.745), (0.59, 0.75
 FACE = [*HEAD, *EYES, *BROWS, *NOSE, *MOUTH, [(0.41, 0.76), (0.59, 0.76)]]
 
 
-def on_paper(page: Page, places: Places) -> Places:
+def on_paper(page: Page, places: Places, paper: str = "#paper") -> Places:
     """Places of the paper -> px of the window."""
-    box = page.locator("#paper").bounding_box()
+    box = page.locator(paper).bounding_box()
     assert box is not None
     return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
 
 
-def draw(page: Page, *strokes: Places) -> None:
+def draw(page: Page, *strokes: Places, paper: str = "#paper") -> None:
     """With the mouse."""
     for stroke in strokes:
-        first, *rest = on_paper(page, stroke)
+        first, *rest = on_paper(page, stroke, paper)
         page.mouse.move(*first)
         page.mouse.down()
         for place in rest:
@@ -338,8 +340,8 @@ def pen(page: Page, session: CDPSession, stroke: Places, forces: list[float], bu
     session.send("Input.dispatchMouseEvent", {"type": "mouseReleased", "x": x, "y": y, **common, "buttons": 0})
 
 
-def finger(page: Page, session: CDPSession, stroke: Places) -> None:
-    places = on_paper(page, stroke)
+def finger(page: Page, session: CDPSession, stroke: Places, paper: str = "#paper") -> None:
+    places = on_paper(page, stroke, paper)
     for kind, (x, y) in zip(["touchStart", *["touchMove"] * (len(places) - 1)], places, strict=True):
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
@@ -463,13 +465,25 @@ def test_every_control_has_a_name_and_every_word_stands_out(opens: Opens, scheme
     page.wait_for_selector(".style-row")
     assert page.evaluate(UNNAMED) == []
     assert page.evaluate(FAINT) == []
+    page.get_by_role("tab", name="Search").click()
+    expect(page.locator(".matches img")).to_have_count(3)
+    assert page.evaluate(FAINT) == []
+    page.get_by_role("tab", name="Edit").click()
+    assert page.evaluate(FAINT) == []
+    choose(page, "#edit-photo", photo)
+    edited(page)
+    assert page.evaluate(UNNAMED) == []
+    assert page.evaluate(FAINT) == []
 
 
-def test_nothing_is_cut_off_at_any_width(page: Page) -> None:
+def test_nothing_is_cut_off_at_any_width(page: Page, photo: Path) -> None:
     page.locator("input[value=photo]").check(force=True)
-    for width, height in ((360, 640), (390, 844), (768, 1024), (1024, 768), (1920, 1080)):
+    page.get_by_role("tab", name="Edit").click()
+    choose(page, "#edit-photo", photo)
+    edited(page)
+    for width, height in ((360, 640), (640, 844), (768, 1024), (1024, 768), (1920, 1080)):
         page.set_viewport_size({"width": width, "height": height})
-        for tab in ("Photo to sketches", "Draw"):
+        for tab in ("Photo to sketches", "Edit", "Search", "Draw"):
             page.get_by_role("tab", name=tab).click()
             assert page.evaluate("document.scrollingElement.scrollWidth") <= width
         box = page.locator("#paper").bounding_box()
@@ -642,6 +656,123 @@ def test_a_photo_becomes_sketches_to_save_and_to_draw_on(opens: Opens, photo: Pa
     assert len(strokes_of(page)) > 10
 
 
+# Editing
+
+
+SHOWN = """() => {
+  const { asked, number } = document.querySelector(".card.edited").dataset;
+  return number !== undefined && asked === number;
+}"""
+
+
+def edited(page: Page) -> np.ndarray:
+    """What the page shows of the edited photo, (S, S, 3), once it is that of all strokes."""
+    page.wait_for_function(SHOWN)
+    url: str = page.evaluate("document.querySelector('#edited').toDataURL()")
+    return pixels(base64.b64decode(url.partition(",")[2]))[..., :3].astype(int)
+
+
+BAND: Places = [(0.3, 0.5), (0.7, 0.5)]
+
+
+def test_a_photo_is_erased_drawn_on_compared_and_saved(opens: Opens, photo: Path, tmp_path: Path) -> None:
+    """By a stand-in for the net, whose lines are black; undo brings back what was, every other pixel stays."""
+    page = opens("edit")
+    choose(page, "#edit-photo", photo)
+    before = edited(page)
+    draw(page, BAND, paper="#photo-paper")
+    erased = edited(page)
+    changed = (erased != before).any(-1)
+    rows, columns = np.nonzero(changed)
+    side = len(before)
+    assert (rows.mean() / side, columns.mean() / side) == pytest.approx((0.5, 0.5), abs=0.02)
+    assert np.ptp(columns) > 3 * np.ptp(rows)
+    page.keyboard.press("b")
+    draw(page, BAND, paper="#photo-paper")
+    lined = edited(page)
+    assert lined[side // 2, side // 2].max() < 100 < erased[side // 2, side // 2].max()
+    page.keyboard.press("Control+z")
+    assert np.array_equal(edited(page), erased)
+    page.keyboard.press("Control+Shift+z")
+    assert np.array_equal(edited(page), lined)
+    page.keyboard.press("x")
+    assert np.array_equal(edited(page), before)
+    page.keyboard.press("x")
+    page.keyboard.press("e")
+    draw(page, [(0.5, 0.4), (0.5, 0.6)], paper="#photo-paper")
+    assert np.array_equal(edited(page), erased), "lines lie above what is erased"
+    with page.expect_download() as waiting:
+        page.keyboard.press("Control+s")
+    saved, own = (np.asarray(Image.open(path)) for path in (kept(waiting.value), photo))
+    assert saved.shape == own.shape
+    assert 0.01 < (saved != own).any(-1).mean() < 0.2
+    (tmp_path / "notes.txt").write_bytes(b"no picture")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Control+o")
+    chooser.value.set_files(tmp_path / "notes.txt")
+    expect(page.locator(".toast.fault")).to_contain_text("JPEG or PNG")
+    assert np.array_equal(edited(page), erased), "a wrong file takes nothing away"
+
+
+def test_a_colour_is_picked_and_painted_by_keys_and_fingers(opens: Opens) -> None:
+    page = opens("edit", has_touch=True)
+    page.get_by_role("button", name="Try it on a rendered face").click()
+    before = edited(page)
+    page.keyboard.press("i")
+    page.locator("#photo-paper").focus()
+    page.keyboard.press("Enter")
+    picked = page.locator("#other-colour").input_value()
+    side = len(before)
+    near = before[round(0.48 * side) - 3 : round(0.48 * side) + 4, side // 2 - 3 : side // 2 + 4].reshape(-1, 3)
+    colour = np.array([int(picked[i : i + 2], 16) for i in (1, 3, 5)])
+    assert np.abs(near.mean(0) - colour).max() < 25
+    expect(page.locator("#panel-edit .tool[data-tool=colours]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("m")
+    finger(page, page.context.new_cdp_session(page), BAND, "#photo-paper")
+    gray = edited(page)
+    page.get_by_role("radio", name="Blue").check(force=True)
+    page.locator("#photo-paper").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Enter")
+    blue = edited(page) - gray
+    at = blue[round(0.48 * side), round(0.52 * side)]
+    assert at[2] > at[0] + 40
+
+
+def test_without_net_and_index_the_tabs_say_what_to_do(opens: Opens, trained: str) -> None:
+    page = opens("search", at=trained)
+    expect(page.locator("#panel-search")).to_contain_text("cali-sketch studio --index faces.index")
+    page.get_by_role("tab", name="Edit").click()
+    expect(page.locator("#panel-edit")).to_contain_text("cali-sketch train edit")
+
+
+# Searching
+
+
+def test_look_alikes_follow_the_drawing_that_the_tabs_share(opens: Opens) -> None:
+    page = opens("search")
+    expect(page.get_by_text("A ranking of look-alikes, never an identification.")).to_be_visible()
+    page.get_by_role("button", name="Examples").click()
+    page.get_by_role("menuitem", name="First sketch").click()
+    expect(page.locator(".matches img")).to_have_count(3)
+    ranking = page.locator(".ranking")
+    names = page.locator(".matches .name").all_text_contents()
+    assert sorted(names) == ["1.png", "2.png", "3.png"]
+    cosines = [float(text) for text in page.locator(".matches .cosine").all_text_contents()]
+    assert cosines == sorted(cosines, reverse=True)
+    number = ranking.get_attribute("data-number") or ""
+    draw(page, *MOUTH)
+    expect(ranking).not_to_have_attribute("data-number", number)
+    page.keyboard.press("Control+Backspace")
+    expect(page.locator(".matches li")).to_have_count(0)
+    page.keyboard.press("Control+z")
+    expect(page.locator(".matches li")).to_have_count(3)
+    page.get_by_role("tab", name="Draw").click()
+    settle(page)
+    assert len(strokes_of(page)) > len(MOUTH)
+
+
 @pytest.mark.skipif("CALI_SKETCH_SCREENSHOTS" not in os.environ, reason="CALI_SKETCH_SCREENSHOTS names no folder")
 def test_screenshots_to_look_at(opens: Opens, trained: str, photo: Path) -> None:
     folder = Path(os.environ["CALI_SKETCH_SCREENSHOTS"])
@@ -658,3 +789,4 @@ def test_screenshots_to_look_at(opens: Opens, trained: str, photo: Path) -> None
             page.wait_for_selector(".style-row")
             page.wait_for_timeout(500)
             page.screenshot(path=folder / f"sketches-{name}-{scheme}.png", full_page=True)
+            page.close()

@@ -4,21 +4,18 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
-from studio_systems import Calls, browser, pixels, unpacked
+from studio_systems import Calls, browser, pixels, tiny_index, unpacked
 
-from pipeline.apps import index, retrieve
+from pipeline.apps import retrieve
 from pipeline.apps.face_index import FaceIndex, write_index
-from pipeline.apps.index import Named
 from pipeline.apps.studio.messages import read_message, strokes_in_px
 from pipeline.core.errors import UserError
 from pipeline.core.image_io import write_photo
 from pipeline.core.polarity import strokes_of
 from pipeline.drawing.rasterize import render
-from pipeline.stages.demo.renderer import render_face
 
 SEARCH = "ws://127.0.0.1:8765/api/search"
 LINE = [1000, 5000, 400, 100, 9000, 5000, 400, 100]
@@ -28,12 +25,7 @@ DRAWING = {"number": 4, "strokes": [LINE]}
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An index of three rendered faces by pixels, and the photos beside it."""
-    folder = tmp_path_factory.mktemp("faces")
-    for seed in (1, 2, 3):
-        photo = cv2.resize(render_face(80, seed, 0).photo, (320, 320), interpolation=cv2.INTER_CUBIC)
-        write_photo(folder / "photos" / f"{seed}.png", photo)
-    index.run([folder / "photos"], folder / "faces.index", Named("pixels", False), 1)
-    return folder
+    return tiny_index(tmp_path_factory.mktemp("faces")).parent
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +59,9 @@ def test_faces_are_shown_by_number_while_their_photos_are_what_they_were(client:
     for wrong in ("3", "-1", "", "../1", "1.5", "9" * 99):
         answer = client.post("/api/face", content=wrong)
         assert (answer.status_code, answer.text) == (422, "There is no such face here.")
-    write_photo(faces / "photos" / "2.png", np.full((320, 320, 3), 90, np.uint8))
+    write_photo(faces / "2.png", np.full((64, 64, 3), 90, np.uint8))
     assert client.post("/api/face", content="1").status_code == 204
-    (faces / "photos" / "2.png").unlink()
+    (faces / "2.png").unlink()
     assert client.post("/api/face", content="1").status_code == 204
 
 

@@ -173,7 +173,7 @@ function message(all) {
 }
 
 function send(all, lifted) {
-  if (choice.photo) live.send(message(all), lifted);
+  if (choice.photo) parts.card.dataset.asked = String(live.send(message(all), lifted));
 }
 
 const sendAll = () => send(paper.strokes(), true);
