@@ -8,6 +8,8 @@ from models.blocks import NORMS, init_weights
 
 DILATIONS = (2, 4, 8)  # of the units at the lowest resolution, fewer of them where `blocks` is below 3
 
+SATURATED = 0.01  # ours: what is painted onto is kept so far from black and white
+
 
 class GatedConv(nn.Module):
     """Features times a gate in [0, 1] that says where they count; both from one convolution.
@@ -33,11 +35,13 @@ class GatedGenerator(nn.Module):
 
     As SC-FEGAN's, with half as many scales and the project's norms instead of local response norm; up-sampling is
     nearest, then a convolution. The first layer has no norm, as there.
+    ours: with `changes` it paints onto its last input channels, so many as it has outputs: at first it leaves them.
     (N, in_channels, H, W) -> (N, out_channels, H, W) in [0, 1]; H and W divisible by 16, at least 32.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, width: int, blocks: int, norm: str) -> None:
+    def __init__(self, in_channels: int, out_channels: int, width: int, blocks: int, norm: str, changes: bool) -> None:
         super().__init__()
+        self.changed = out_channels if changes else 0
         widths = (width, 2 * width, 4 * width, 8 * width)
         into = (in_channels, *widths[:-1])
         self.down = nn.ModuleList(
@@ -62,4 +66,7 @@ class GatedGenerator(nn.Module):
         y = self.middle(maps.pop())
         for layer in self.up:
             y = layer(torch.cat([F.interpolate(y, scale_factor=2.0, mode="nearest"), maps.pop()], 1))
-        return torch.sigmoid(self.head(y))
+        painted: Tensor = self.head(y)
+        if self.changed:
+            painted = painted + torch.logit(x[:, -self.changed :], SATURATED)
+        return torch.sigmoid(painted)

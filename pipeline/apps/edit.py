@@ -31,8 +31,11 @@ from pipeline.training.checkpoint import below, load_tensors
 from pipeline.training.edit import CHANNELS
 from pipeline.training.erasing import NO_COLOUR, given
 from pipeline.training.nets import make_generator
+from pipeline.weights.registry import shipped
 
+SHIPPED_EDITOR = "cali-sketch-edit"
 EDITED = ".edited.png"
+GRAY = 128  # stands for a proposal where there is none
 PASSES = 7  # ours: halvings over which the difference at the rim is carried inwards
 Mask = NDArray[np.bool_]
 
@@ -69,9 +72,9 @@ class Editor:
         return to_uint8(made[0].float().permute(1, 2, 0).cpu().numpy())
 
     def proposal(self, photo: Photo, hints: Hints, lines: Edges) -> Photo:
-        """The ISN's photo of the crop's lines with those drawn in what is erased; black where none are drawn."""
+        """The ISN's photo of the crop's lines with those drawn in what is erased; gray where none are drawn."""
         if self.system is None or not hints.strokes[hints.mask].any():
-            return np.zeros_like(photo)
+            return np.full_like(photo, GRAY)
         drawn = np.where(hints.mask, hints.strokes, lines).astype(np.float32)
         codes = self.system.style(photo[None]) if self.system.takes_styles else None
         made: Photo = self.system.photos(drawn[None], codes)[0]
@@ -79,8 +82,10 @@ class Editor:
 
 
 def open_editor(model: str, data: Path, device: torch.device) -> Editor:
-    """The net of the data folder ("mine"), or that of a file. Raises UserError. None ships yet."""
-    path = Layout(data).trained("edit") / "weights.safetensors" if model == "mine" else Path(model)
+    """The net that ships ("shipped"), that of the data folder ("mine"), or that of a file. Raises UserError."""
+    path = shipped(SHIPPED_EDITOR) if model == "shipped" else Path(model)
+    if model == "mine":
+        path = Layout(data).trained("edit") / "weights.safetensors"
     if not path.exists():
         raise UserError(f"--model {printable(model)}: {printable(path)} is missing; train it: cali-sketch train edit")
     tensors, about = load_tensors(path)
@@ -89,7 +94,7 @@ def open_editor(model: str, data: Path, device: torch.device) -> Editor:
     module = make_generator(generator_params(about, "edit"), CHANNELS)
     module.load_state_dict(below(tensors, "g/"))
     crop = replace(params.load(CropParams, "crop"), size=about["size"], border="reflect")
-    system = open_model(model_file(about["params"]["propose"]["by"], data), str(device), "torch")
+    system = open_model(model_file(about["params"]["propose"]["by"], data), str(device))
     return Editor(without_parametrizations(module).eval().to(device), crop, device, system)
 
 

@@ -45,7 +45,7 @@ class Eraser:
         """Photos (N, 3, S, S), strokes (N, 1, S, S), numbers (N, k) in [0, 1), proposals (N, 3, S, S) -> (N, 12, S, S).
 
         What the net is given: photo without what is erased 3, strokes there 1, colours there 3 (-1 = none), mask 1,
-        noise there 1, proposal 3; of a sample without strokes black.
+        noise there 1, proposal 3; of a sample without strokes gray.
         """
         drawn = [self._one(numbers) for numbers in noise.double().cpu().numpy()]
         mask, hints, shown, grain = (torch.from_numpy(np.stack(part)).to(photo) for part in zip(*drawn, strict=True))
@@ -53,7 +53,7 @@ class Eraser:
         seen = hints[:, None] * mask[:, None]
         told = shown[:, None, None, None]
         hinted = seen * colours + (1 - seen) * NO_COLOUR
-        return given(photo, strokes * told, hinted, mask[:, None], grain, proposal * told)
+        return given(photo, strokes * told, hinted, mask[:, None], grain, torch.lerp(gray(proposal), proposal, told))
 
     def _one(self, numbers: NDArray[np.float64]) -> tuple[NDArray[np.float32] | np.float32, ...]:
         """Mask (S, S), where colours are hinted at (S, S), whether strokes are shown, noise (S, S)."""
@@ -132,6 +132,11 @@ def given(photo: Tensor, strokes: Tensor, colours: Tensor, mask: Tensor, noise: 
     """
     inside = torch.where(mask > 0, colours, torch.full_like(colours, NO_COLOUR))
     return torch.cat([photo * (1 - mask), strokes * mask, inside, mask, noise[:, None] * mask, proposal], 1)
+
+
+def gray(photo: Tensor) -> Tensor:
+    """What stands for a proposal where there is none."""
+    return torch.full_like(photo, 0.5)
 
 
 def composed(photo: Tensor, made: Tensor, mask: Tensor) -> Tensor:

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,11 @@ from numpy.typing import NDArray
 
 from pipeline.apps.model import model_file
 from pipeline.apps.torch_nets import TorchNet, open_weights
+from pipeline.core.code import code_of
+from pipeline.core.dataset import Split
 from pipeline.core.devices import pick_device
-from pipeline.core.files import write_bytes
+from pipeline.core.files import new_folder, write_bytes
+from pipeline.training.checkpoint import resume_folder, run_key
 
 BATCH = 8  # pictures that the teacher is asked at once
 DONE = "done"  # a file: how many batches there are
@@ -36,6 +41,30 @@ def open_teacher(model: str, data: Path, device: str) -> Teacher:
     assert isinstance(system.scn, TorchNet)
     assert isinstance(system.isn, TorchNet)
     return Teacher(path, system.scn, system.isn)
+
+
+@contextmanager
+def written(
+    folder: Path,
+    params: Any,
+    code: Path,
+    teacher: Teacher,
+    splits: Mapping[str, Split],
+    write: Callable[[str, Path], None],
+) -> Iterator[Path]:
+    """The new FOLDER, with what `write` has written of each split by its name; it stays when the block ends well.
+
+    `code`: the module that teaches. By it, the params, the data and the teacher a killed run's state is found again.
+    """
+    digests = "".join(split.digest for split in splits.values())
+    key = run_key(params, digests, [teacher.path, *code_of(code)])
+    with resume_folder(key) as kept:
+        for name in splits:
+            write(name, kept.folder / name)
+        with new_folder(folder) as new:
+            for name in splits:
+                copytree(kept.folder / name, new / name)
+            yield new
 
 
 @dataclass(frozen=True)

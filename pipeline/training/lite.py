@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.generators.modulated import ReadsStyles
 from models.losses.photo import PERCEPTUAL, dissimilarity, l1
@@ -34,7 +35,7 @@ MEASURED_BY_VGG = "perceptual"
 class LiteWeights:
     """Of the strokes beside the teacher's, then of the photo beside the teacher's."""
 
-    strokes: Weight  # L1
+    strokes: Weight  # cross-entropy: under L1 the net fell silent, since most pixels are paper, and stayed so
     dice: Weight
     l1: Weight
     ssim: Weight
@@ -115,7 +116,7 @@ class Lite(Supervised):
         """Each times its weight."""
         refined, photo = self._made(net, batch)
         found = {
-            "strokes": l1(batch["strokes"], refined),
+            "strokes": F.binary_cross_entropy(refined, batch["strokes"]),
             "dice": filled_dice(refined, batch["strokes"], SLACK_PX),
             "l1": l1(batch["photo"], photo),
             "ssim": dissimilarity(batch["photo"], photo),

@@ -69,6 +69,7 @@ class GatedParams:
     width: Width
     blocks: Annotated[int, Range(least=0, most=64)]
     norm: Norm
+    changes: bool  # it paints onto its last input channels, the proposal; false: onto nothing
     spectral: bool
 
 

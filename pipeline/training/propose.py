@@ -7,20 +7,16 @@ data/proposed/SPLIT/index.json   as of pack
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shutil import copytree
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.allowed import Range
-from pipeline.core.code import code_of
 from pipeline.core.dataset import Split, read_split
-from pipeline.core.files import new_folder
 from pipeline.core.layout import PROPOSED, Layout
 from pipeline.core.polarity import to_uint8, unit
-from pipeline.training.checkpoint import resume_folder, run_key
-from pipeline.training.lessons import Lessons, Made, Teacher, open_teacher, write_lessons
+from pipeline.training.lessons import Lessons, Made, Teacher, open_teacher, write_lessons, written
 
 LAYERS = ("photo", "product")
 
@@ -45,13 +41,12 @@ def run(params: ProposeParams, data: Path, device: str) -> None:
     layout, teacher = Layout(data), open_teacher(params.by, data, device)
     wanted = {"train": params.faces, "val": params.val_faces}
     splits = {name: read_split(layout, name) for name in wanted}
-    key = run_key(params, "".join(split.digest for split in splits.values()), [teacher.path, *code_of(Path(__file__))])
-    with resume_folder(key) as kept:
-        for name, split in splits.items():
-            _propose(teacher, split, wanted[name], kept.folder / name)
-        with new_folder(replace(layout, packed_as=PROPOSED).packed) as folder:
-            for name in wanted:
-                copytree(kept.folder / name, folder / name)
+
+    def write(name: str, folder: Path) -> None:
+        _propose(teacher, splits[name], wanted[name], folder)
+
+    with written(replace(layout, packed_as=PROPOSED).packed, params, Path(__file__), teacher, splits, write):
+        pass
 
 
 def _propose(teacher: Teacher, split: Split, most: int, folder: Path) -> None:

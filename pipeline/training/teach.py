@@ -11,7 +11,6 @@ data/taught/teacher.safetensors        the encoder that reads tones; nothing whe
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shutil import copytree
 from typing import Annotated
 
 import numpy as np
@@ -19,17 +18,15 @@ from numpy.typing import NDArray
 
 from models.generators.modulated import ReadsStyles
 from pipeline.core.allowed import Items, Range, Seed, Share
-from pipeline.core.code import code_of
 from pipeline.core.dataset import Split, read_split
-from pipeline.core.files import new_folder
 from pipeline.core.layout import TAUGHT, Layout
 from pipeline.core.level import USUAL_LEVEL
 from pipeline.core.polarity import sketch_of, to_uint8
 from pipeline.styles import StyleName
-from pipeline.training.checkpoint import resume_folder, run_key, save_tensors
+from pipeline.training.checkpoint import save_tensors
 from pipeline.training.data import AugmentParams, Batch, Batches
 from pipeline.training.human_hand import HandParams
-from pipeline.training.lessons import BATCH, Lessons, Made, Teacher, open_teacher, write_lessons
+from pipeline.training.lessons import BATCH, Lessons, Made, Teacher, open_teacher, write_lessons, written
 from pipeline.training.trainers import TEACHER_FILE, Drawn, sketch_layers
 
 
@@ -70,15 +67,13 @@ def run(params: TeachParams, data: Path, device: str) -> None:
     layout, teacher = Layout(data), open_teacher(params.teacher, data, device)
     wanted = {"train": params.drawings, "val": params.val_drawings}
     splits = {name: read_split(layout, name) for name in wanted}
-    key = run_key(params, "".join(split.digest for split in splits.values()), [teacher.path, *code_of(Path(__file__))])
-    with resume_folder(key) as kept:
-        for name, split in splits.items():
-            _teach(teacher, params, split, wanted[name], kept.folder / name)
-        with new_folder(replace(layout, packed_as=TAUGHT).packed) as folder:
-            for name in wanted:
-                copytree(kept.folder / name, folder / name)
-            encoder = teacher.isn.module.encoder.state_dict() if isinstance(teacher.isn.module, ReadsStyles) else {}
-            save_tensors(folder / TEACHER_FILE, encoder, {"teacher": params.teacher})
+
+    def write(name: str, folder: Path) -> None:
+        _teach(teacher, params, splits[name], wanted[name], folder)
+
+    with written(replace(layout, packed_as=TAUGHT).packed, params, Path(__file__), teacher, splits, write) as folder:
+        encoder = teacher.isn.module.encoder.state_dict() if isinstance(teacher.isn.module, ReadsStyles) else {}
+        save_tensors(folder / TEACHER_FILE, encoder, {"teacher": params.teacher})
 
 
 def _teach(teacher: Teacher, params: TeachParams, split: Split, count: int, folder: Path) -> None:

@@ -90,11 +90,16 @@ class Translator(ABC):
         """Strokes (N, 1, S, S), 1 = ink -> photos (N, 3, S, S), both in [0, 1]; nothing that training uses changes."""
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        torch.manual_seed((self.seed * 1_000_003 + self.steps) * self.fabric.world_size + self.fabric.global_rank)
+        torch.manual_seed(self.seed * 1_000_003 + self.steps)
         with self.fabric.autocast():
             terms = self.update(batch[self.source], batch["photo"])
         self.steps += 1
         return {name: term.detach() for name, term in terms.items()}
+
+    def codes(self, count: int, size: int) -> Tensor:
+        """N(0, 1), (count, size): of several processes each has its part of what one would draw for the whole batch."""
+        whole = torch.randn(count * self.fabric.world_size, size, device=self.fabric.device)
+        return whole[self.fabric.global_rank :: self.fabric.world_size]
 
     def set_progress(self, share: float) -> float:
         rates = [side.set_progress(share) for side in self.sides.values()]

@@ -12,6 +12,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
 from baseline_params import CYCLEGAN, DRIT, PIX2PIX, ROWS, drawing, face, write_pairs
+from test_reliability import RUNNER, TWO, history, run
 
 from pipeline.core.dataset import read_split
 from pipeline.core.errors import UserError
@@ -19,6 +20,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.params import ParamsError
 from pipeline.drawing.face_prior import Eyes
 from pipeline.training.baselines import deepfacedrawing, pix2pix
+from pipeline.training.checkpoint import load_tensors
 from pipeline.training.device import Device
 from pipeline.training.halves import halves
 from pipeline.training.image_pool import ImagePool
@@ -61,6 +63,24 @@ def test_a_killed_run_ends_with_the_same_bytes(name: str, data: Path, monkeypatc
                 train(name, data)
         assert train(name, data) == whole, stop
         assert (Layout(data).trained(name) / "history.csv").read_bytes() == history
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
+    """Of a batch that they share. DRIT's noise is of each process: it is trained, and that is all that is asked."""
+    for name, launcher in (("one", ()), ("two", TWO)):
+        data = str(write_pairs(tmp_path / name))
+        done = run(*launcher, str(RUNNER), "train", data, *ROWS, cache=tmp_path / f"cache_{name}")
+        assert done.returncode == 0, done.stderr[-2000:]
+    for name in ROWS:
+        one, two = (Layout(tmp_path / folder).trained(name) for folder in ("one", "two"))
+        a, b = (load_tensors(folder / "weights.safetensors")[0] for folder in (one, two))
+        assert {key: value.shape for key, value in a.items()} == {key: value.shape for key, value in b.items()}
+        assert all(value.isfinite().all() for value in b.values())
+        if name != "drit":
+            np.testing.assert_allclose(history(two), history(one), rtol=1e-2, atol=1e-4, err_msg=name)
+            off = torch.cat([(a[key].float() - b[key].float()).abs().flatten() for key in a])
+            assert off.quantile(0.99) < 1e-4, name
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -19,7 +19,7 @@ OPTIONS = {
     "unet_mru": {"width": 4, "blocks": 1, "dilation": 1, "norm": "pixel"},
 }
 OPTIONS["modulated"] = OPTIONS["resnet"] | {"code": 5}
-OPTIONS["gated"] = {"width": 4, "blocks": 1, "norm": "pixel"}
+OPTIONS["gated"] = {"width": 4, "blocks": 1, "norm": "pixel", "changes": False}
 OPTIONS["compact"] = {"width": 4, "blocks": 1, "code": 5}
 OPTIONS["compact_styled"] = OPTIONS["compact"] | {"dropped": 0.5}
 OPTIONS["styled"] = OPTIONS["noisy"] = OPTIONS["modulated"] | {"dropped": 0.5}
@@ -127,6 +127,13 @@ def test_it_learns_which_half_of_a_picture_is_generated() -> None:
         loss.backward()
         adam.step()
     assert ((verdict > 0) == side).float().mean() > 0.9
+
+
+def test_what_is_painted_onto_is_left_at_first() -> None:
+    made = make_generator(net("gated", changes=True).generator, (5, 3))
+    torch.nn.init.zeros_(made.head.weight)
+    given = 0.1 + 0.8 * torch.rand(2, 5, 32, 32)
+    torch.testing.assert_close(made(given), given[:, 2:])
 
 
 def test_noise_changes_nothing_until_it_is_learnt_and_then_follows_its_place() -> None:

@@ -18,6 +18,7 @@ from pipeline.training.checkpoint import load_tensors
 
 STEPS, RATE = 6, 1e-3  # of test_training's params: no weight can be further off
 RUNNER = Path(__file__).with_name("training_runs.py")
+TWO = ("-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone")  # processes
 
 
 def run(*command: str, cache: Path, **env: str) -> subprocess.CompletedProcess:
@@ -46,8 +47,7 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     write_data(tmp_path / "two")
     alone = run(str(RUNNER), "train", str(tmp_path / "one"), "scn", "isn", "joint", cache=tmp_path / "c1")
     assert alone.returncode == 0, alone.stderr[-2000:]
-    launcher = ("-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone")
-    both = run(*launcher, str(RUNNER), "train", str(tmp_path / "two"), "scn", "isn", "joint", cache=tmp_path / "c2")
+    both = run(*TWO, str(RUNNER), "train", str(tmp_path / "two"), "scn", "isn", "joint", cache=tmp_path / "c2")
     assert both.returncode == 0, both.stderr[-2000:]
     for stage in ("scn", "isn", "joint"):
         one, two = (tmp_path / name / "trained" / stage for name in ("one", "two"))

@@ -13,11 +13,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import baseline_params as baselines
 import test_training as tiny
 from test_training import CPU, ISN, JOINT, SCN
 
 import pipeline.core.files
 from pipeline.training import checkpoint, isn, joint, scn
+from pipeline.training.trainers import train_stage
 
 TRAINERS: dict[str, Any] = {"scn": scn.Scn, "isn": isn.Isn, "joint": joint.Joint}
 R1 = replace(SCN.loss, adversarial=replace(SCN.loss.adversarial, r1=0.1, r1_every_steps=4))
@@ -27,6 +29,20 @@ RUNS: dict[str, Callable[[Path], None]] = {
     "isn": lambda data: isn.run(replace(ISN, **EMA), data, CPU),
     "joint": lambda data: joint.run(SCN, ISN, replace(JOINT, **EMA), data, CPU),
 }
+
+SHARED = {  # a batch that two processes share; no statistics of a batch, and no chance but that of the whole batch
+    "pix2pix": replace(
+        baselines.PIX2PIX, batch=2, net=replace(baselines.PIX2PIX.net, norm="instance", dropout=0.0), at_test="eval"
+    ),
+    "cyclegan": replace(baselines.CYCLEGAN, batch=2, pool=0),
+    "munit": replace(baselines.MUNIT, batch=2),
+    "drit": replace(baselines.DRIT, batch=4),
+    "deepfacedrawing": baselines.DEEPFACEDRAWING,
+}
+
+
+def train_baseline(name: str, data: Path) -> None:
+    train_stage(name, baselines.ROWS[name][0].TRAINER, {f"baselines.{name}": SHARED[name]}, data, CPU)
 
 
 class Halting:
@@ -118,7 +134,7 @@ def main() -> None:
         print(json.dumps(kill(tiny.write_data(data), int(sys.argv[3]))))
     else:
         for stage in sys.argv[3:]:
-            RUNS[stage](data)
+            RUNS[stage](data) if stage in RUNS else train_baseline(stage, data)
 
 
 if __name__ == "__main__":

@@ -259,7 +259,10 @@ class DeepFaceDrawing(Translator):
         return {name: code.float() for name, code in codes.items()}
 
     def _remember(self, codes: Codes) -> None:
+        """Those seen last; of several processes all remember the whole batch, in its order."""
         kept = self.params.manifold
+        if self.fabric.world_size > 1:
+            codes = {name: self.fabric.all_gather(code).transpose(0, 1).flatten(0, 1) for name, code in codes.items()}  # type: ignore[union-attr]
         self.manifold = {name: torch.cat([self.manifold[name], code])[-kept:] for name, code in codes.items()}
 
     def _verdicts(self, maps: Tensor, images: Tensor) -> Activations:

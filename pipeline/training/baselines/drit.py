@@ -182,7 +182,7 @@ class Drit(Translator):
         return torch.stack([getattr(self.params.weights, name) * term for name, term in terms.items()]).sum()
 
     def _told(self, encoded: Pair) -> Tensor:
-        return torch.randn(len(encoded[0]), self.params.net.code, device=encoded[0].device)
+        return self.codes(len(encoded[0]), self.params.net.code)
 
     def _contents(self, images: Pair) -> Pair:
         net = self.sides["g"].nets["content"]
@@ -192,7 +192,7 @@ class Drit(Translator):
         found = [self.sides["g"].nets[f"attributes_{domain}"](image) for domain, image in enumerate(images)]
         means, log_variances = (tuple(part) for part in zip(*found, strict=True))
         attributes = tuple(
-            mean + (log_variance / 2).exp() * torch.randn_like(mean)
+            mean + (log_variance / 2).exp() * self.codes(*mean.shape).to(mean)
             for mean, log_variance in zip(means, log_variances, strict=True)
         )
         return Encoded(images, self._contents(images), means, log_variances, attributes)  # type: ignore[arg-type]
@@ -255,7 +255,7 @@ class Drit(Translator):
             "content": torch.stack([cross_entropy(content(c).float(), 0.5) for c in half.contents]).sum(),
             "images": torch.stack([l1(half.images[i], own[i]) for i in both]).sum(),
             "cross_cycle": torch.stack([l1(half.images[i], again[i]) for i in both]).sum(),
-            "divergence": torch.stack(divergences).sum(),
+            "divergence": torch.stack(divergences).sum() * self.fabric.world_size,  # of the whole batch
             "content_size": torch.stack([c.square().mean() for c in half.contents]).sum(),
         }
 

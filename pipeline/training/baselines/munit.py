@@ -151,7 +151,7 @@ class Munit(Translator):
         return terms
 
     def _style(self, like: Tensor) -> Tensor:
-        return torch.randn(len(like), self.params.net.style, device=like.device)
+        return self.codes(len(like), self.params.net.style)
 
     def _verdicts(self, domain: str, images: Tensor, target: float) -> Tensor:
         found = self.sides["d"].nets[domain](images)
