@@ -19,12 +19,13 @@ from pipeline.apps.model import model_file, open_model
 from pipeline.apps.system import System
 from pipeline.apps.understand import Intake, understand
 from pipeline.core import params
+from pipeline.core.contact_sheet import to_rgb
 from pipeline.core.image_io import import_picture, write_gray, write_photo
 from pipeline.stages.demo.renderer import render_face
 from pipeline.styles import STYLES
 
 MODELS = ("lite", "faces", "photo")
-ROUNDS, TYPED = 5, 3
+ROUNDS, TYPED, SIDE = 5, 3, 256
 FOUND = Intake.checked(False, "auto", "never")
 Run = tuple[Path, str]  # what --model and --runtime take
 Spent = tuple[float, float]  # ms by the clock, and of processors
@@ -67,9 +68,7 @@ def _made(system: System, file: Path, photo: Path) -> None:
 
 
 def _read(file: Path, photo: Path) -> None:
-    picture = import_picture(file)
-    understand(picture, 256, FOUND)
-    write_photo(photo, picture.rgb)
+    write_photo(photo, to_rgb(understand(import_picture(file), SIDE, FOUND)[0].sketch))
 
 
 def typed(asked: dict[str, Run], file: Path, folder: Path) -> dict[str, float]:

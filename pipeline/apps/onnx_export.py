@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.blocks import with_plain_norms
+from models.cheaper import with_cheap_convolutions
 from models.generators.modulated import ReadsStyles
 from pipeline.apps.onnx_nets import CARD, ISN, SCN, STYLE
 from pipeline.apps.system import System, refined
@@ -26,6 +27,7 @@ from pipeline.stages.demo.renderer import render_face
 from pipeline.stages.simplify import SimplifyParams, redraw
 from pipeline.styles import STYLES
 
+SMALL = 512  # numbers of a constant that may be folded where weights are to stay as they are
 EXAMPLES = 2  # an example batch of one would be taken for a fixed size
 FACES = 4  # ours: rendered faces whose drawings tell int8 what values to expect
 WHOLE = (0, 1, -2, -1)  # ours: convolutions left in float; with the second and last but one 43 dB to float, else 37
@@ -41,7 +43,6 @@ class Net:
     inputs: tuple[str, ...]  # their names
     outputs: tuple[str, ...]
     open: tuple[Any, ...]  # of each input: which sides may be of any size, as torch.export's dynamic_shapes
-    prefix: str = ""  # of its tensors' names in the weights file
 
 
 def export(path: Path, folder: Path, int8: bool) -> None:
@@ -52,7 +53,7 @@ def export(path: Path, folder: Path, int8: bool) -> None:
     check_exporter()
     system = open_weights(path, torch.device("cpu"))
     with new_folder(folder) as to:
-        for name, net in nets_of(system).items():
+        for name, net in nets_of(system, cheap=not int8).items():
             write(net, to / name)
         if int8:
             _quantize(system, to)
@@ -69,8 +70,8 @@ def check_exporter() -> None:
         raise UserError(NEEDED) from error
 
 
-def nets_of(system: System) -> dict[str, Net]:
-    """File name -> net: what lies in a folder."""
+def nets_of(system: System, cheap: bool = True) -> dict[str, Net]:
+    """File name -> net: what lies in a folder. `cheap`: in fewer multiplications."""
     batch = {0: torch.export.Dim("batch")}
     nets = {}
     for name, (net, told, made) in {
@@ -79,11 +80,13 @@ def nets_of(system: System) -> dict[str, Net]:
     }.items():
         example = (torch.rand(EXAMPLES, 1, net.size, net.size), torch.rand(EXAMPLES, net.code))[: 2 if net.code else 1]
         inputs = ("strokes", told)[: len(example)]
-        nets[name] = Net(_module(net), example, inputs, (made,), (batch,) * len(example), f"{Path(name).stem}/g/")
+        module = with_plain_norms(_module(net))
+        module = with_cheap_convolutions(module) if cheap else module
+        nets[name] = Net(module, example, inputs, (made,), (batch,) * len(example))
     isn = _module(system.isn)
     if isinstance(isn, ReadsStyles):
         photos = torch.rand(EXAMPLES, 3, system.size, system.size)
-        nets[STYLE] = Net(isn.encoder, (photos,), ("photo",), ("style",), (batch,), "isn/g/encoder.")
+        nets[STYLE] = Net(isn.encoder, (photos,), ("photo",), ("style",), (batch,))
     return nets
 
 
@@ -93,12 +96,12 @@ def _module(net: Any) -> nn.Module:
 
 
 def write(net: Net, path: Path, fused: bool = True) -> None:
-    """One net, with its weights. `fused`: batch norms become part of convolutions."""
+    """One net, with its weights. `fused`: what follows from the weights alone is done, such as folding batch norms."""
     from onnxscript import optimizer
 
     with _quiet():
         program = torch.onnx.export(
-            with_plain_norms(net.module).eval(),
+            net.module.eval(),
             net.example,
             None,
             input_names=list(net.inputs),
@@ -110,7 +113,7 @@ def write(net: Net, path: Path, fused: bool = True) -> None:
         )
         assert program is not None
         if not fused:
-            optimizer.fold_constants(program.model)
+            optimizer.fold_constants(program.model, input_size_limit=SMALL, output_size_limit=SMALL)
             optimizer.remove_unused_nodes(program.model)
         program.save(str(path), external_data=False)
 

@@ -6,6 +6,8 @@ What no tensor of the file is, such as the factor of a mean, stays in the graph.
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 
 from models.helpers.face_points_net import FacePointsNet, unfused
 from pipeline.apps.onnx_export import Net, check_exporter, nets_of, write
+from pipeline.apps.onnx_nets import PARTS
 from pipeline.apps.torch_nets import CHANNELS, open_weights
 from pipeline.core.console import console
 from pipeline.core.errors import UserError
@@ -28,7 +31,6 @@ from pipeline.weights.intake import identify
 from pipeline.weights.tensors import load_tensors
 
 DTYPES = {"F16": (np.float16, 10), "F32": (np.float32, 1)}  # of safetensors -> NumPy's, ONNX's
-CALLED = "net."  # before names of a net whose method is exported
 LEAST = 64  # numbers; smaller tensors stay in the graph, where they cost less than their place in the file
 
 
@@ -39,7 +41,10 @@ def run(files: Sequence[Path]) -> None:
     """
     check_exporter()
     for file in files:
-        for part, net in _nets(file).items():
+        nets = _nets(file)
+        for part in {*PARTS, FIND, LOOK} - {*nets}:
+            graph_file(file, part).unlink(missing_ok=True)  # of a system that lay there before
+        for part, net in nets.items():
             made = graph(net, file)
             write_bytes(graph_file(file, part), made)
             console.print(f"{printable(graph_file(file, part))}: {len(made) / 1e3:.0f} kB")
@@ -84,22 +89,17 @@ def graph(net: Net, weights: Path) -> bytes:
 
     with TemporaryDirectory() as folder:
         write(net, Path(folder) / "net.onnx", fused=False)
-        return without_weights(onnx.load(Path(folder) / "net.onnx"), weights, net.prefix)
+        return without_weights(onnx.load(Path(folder) / "net.onnx"), weights)
 
 
-def without_weights(model: Any, weights: Path, prefix: str) -> bytes:
-    """An ONNX model with the tensors that the file has, under their names behind `prefix`, left to the file."""
+def without_weights(model: Any, weights: Path) -> bytes:
+    """An ONNX model with the tensors that the file has, whatever their names, left to the file."""
     import onnx
 
-    text, start = header_of(weights)
-    header = json.loads(text)
-    casts, kept = [], []
+    places, casts, kept = _places(weights), [], []
     for tensor in model.graph.initializer:
-        place = header.get(prefix + tensor.name.removeprefix(CALLED))
-        if place is None or place["dtype"] not in DTYPES or not _same(tensor, place, weights, start):
-            kept.append(tensor)
-            continue
-        kept.append(_outside(tensor, place, weights.name, start))
+        place = places.get(_digest(onnx.numpy_helper.to_array(tensor)))
+        kept.append(tensor if place is None else _outside(tensor, place, weights.name))
         if kept[-1].name != tensor.name:
             casts.append(onnx.helper.make_node("Cast", [kept[-1].name], [tensor.name], to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]
@@ -111,27 +111,40 @@ def without_weights(model: Any, weights: Path, prefix: str) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _same(tensor: Any, place: dict[str, Any], weights: Path, start: int) -> bool:
-    """Whether a tensor of the graph is one of the file: folded or turned ones are not."""
+@dataclass(frozen=True)
+class Place:
+    """Where a tensor stands in a file."""
+
+    kind: int  # of ONNX's types
+    offset: int
+    length: int  # bytes
+
+
+def _places(weights: Path) -> dict[str, Place]:
+    """Digest of a tensor's values -> where it stands: of the file's larger ones."""
+    text, start = header_of(weights)
+    data, found = weights.read_bytes(), {}
+    for name, about in json.loads(text).items():
+        if name == "__metadata__" or about["dtype"] not in DTYPES or np.prod(about["shape"]) < LEAST:
+            continue
+        dtype, kind = DTYPES[about["dtype"]]
+        begin, end = (start + place for place in about["data_offsets"])
+        values = np.frombuffer(data[begin:end], dtype).reshape(about["shape"])
+        found[_digest(values.astype(np.float32))] = Place(kind, begin, end - begin)
+    return found
+
+
+def _digest(values: NDArray[Any]) -> str:
+    return sha256(repr((values.dtype, values.shape)).encode() + values.tobytes()).hexdigest()
+
+
+def _outside(tensor: Any, place: Place, file: str) -> Any:
+    """The tensor as it stands in the file; of half precision under another name, to be cast."""
     import onnx
 
-    begin, end = place["data_offsets"]
-    with weights.open("rb") as file:
-        file.seek(start + begin)
-        found = np.frombuffer(file.read(end - begin), DTYPES[place["dtype"]][0]).reshape(place["shape"])
-    values: NDArray[Any] = onnx.numpy_helper.to_array(tensor)
-    return found.size >= LEAST and values.dtype == np.float32 and np.array_equal(found.astype(np.float32), values)
-
-
-def _outside(tensor: Any, place: dict[str, Any], name: str, start: int) -> Any:
-    """The tensor as it stands in the file `name`; of half precision under another name, to be cast."""
-    import onnx
-
-    begin, end = place["data_offsets"]
-    kind = DTYPES[place["dtype"]][1]
-    called = tensor.name if kind == onnx.TensorProto.FLOAT else f"{tensor.name}.half"
-    made = onnx.TensorProto(name=called, dims=tensor.dims, data_type=kind, data_location=onnx.TensorProto.EXTERNAL)
-    for key, value in (("location", name), ("offset", start + begin), ("length", end - begin)):
+    name = tensor.name if place.kind == onnx.TensorProto.FLOAT else f"{tensor.name}.half"
+    made = onnx.TensorProto(name=name, dims=tensor.dims, data_type=place.kind, data_location=onnx.TensorProto.EXTERNAL)
+    for key, value in (("location", file), ("offset", place.offset), ("length", place.length)):
         made.external_data.add(key=key, value=str(value))
     return made
 

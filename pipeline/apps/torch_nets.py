@@ -87,7 +87,10 @@ def load_net(layout: Layout, stage: str, device: torch.device) -> TorchNet:
 
 def read_system(path: Path, device: torch.device) -> System:
     """Both nets from one weights file of the joint stage, or as `export` wrote it."""
-    tensors, about = load_tensors(path)
+    return _system(*load_tensors(path), device)
+
+
+def _system(tensors: Mapping[str, Tensor], about: Mapping[str, Any], device: torch.device) -> System:
     scn, isn = (_read(tensors, about, name, f"{name}/g/", device) for name in CHANNELS)
     return System(scn, isn, card=about)
 
@@ -111,15 +114,15 @@ def generator_params(about: Mapping[str, Any], name: str) -> Any:
 def open_weights(path: Path, device: torch.device) -> System:
     """The joint system of a weights file. Raises UserError that tells what a wrong file holds."""
     try:
-        keys = load_tensors(path)[0].keys()
+        tensors, about = load_tensors(path)
     except CheckpointError as error:
         held = _held(path)
         raise UserError(f"{printable(path)}: holds {held}; needs a joint system") if held else error from None
-    if not all(any(key.startswith(f"{name}/g/") for key in keys) for name in CHANNELS):
-        alone = any(key.startswith("g/") for key in keys)
+    if not all(any(key.startswith(f"{name}/g/") for key in tensors) for name in CHANNELS):
+        alone = any(key.startswith("g/") for key in tensors)
         held = "one net, trained alone" if alone else _held(path) or "no net that is known here"
         raise UserError(f"{printable(path)}: holds {held}; needs a joint system (data/trained/joint, or an export)")
-    return read_system(path, device)
+    return _system(tensors, about, device)
 
 
 def _held(path: Path) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ from pipeline.stages.crop.settings import CropParams
 from pipeline.stages.crop.turns import TURNS, turned_back
 from pipeline.weights.face_finder import FoundFace, find_faces
 
+Section = TypeVar("Section")
 CLEAN = ("auto", "always", "never")
 AS_IS = "as-is"
 OVER = 2  # a face is worked on at so many times its size
@@ -138,18 +140,24 @@ def _told(face: FoundFace, turn: int, number: int, count: int) -> list[str]:
 
 def _laid(sketch: Sketch, eyes: NDArray[np.float64], side: int) -> Sketch:
     """The sheet under the transform that takes the eyes where crops have them, paper beyond its border."""
-    path = params.params_path().resolve()
-    placing = replace(_crop(path, path.stat().st_mtime_ns), size=side)
+    placing = replace(_settings(CropParams, "crop"), size=side)
     (lx, ly), (rx, ry) = eyes.tolist()
     matrix = crop_matrix((lx, ly), (rx, ry), placing)
     moved = warp(sketch, matrix, side, cv2.BORDER_CONSTANT, (1.0,))
     return Sketch(np.clip(moved, 0, 1).astype(np.float32))
 
 
-@lru_cache(maxsize=4)
-def _crop(path: Path, changed: int) -> CropParams:
-    """As that file has it; `changed`: when, so that no old one is taken. Reading takes longer than all else here."""
-    return params.load(CropParams, "crop")
+def _settings(cls: type[Section], name: str) -> Section:
+    """A section of params, read once: reading takes longer than all else here."""
+    path = params.params_path().resolve()
+    found: Section = _read(cls, name, path, path.stat().st_mtime_ns)  # type: ignore[arg-type]
+    return found
+
+
+@lru_cache(maxsize=8)
+def _read(cls: type[Section], name: str, path: Path, changed: int) -> Section:
+    """As that file has it; `changed`: when, so that no old one is taken."""
+    return params.load(cls, name)
 
 
 def _drawn(large: Sketch, sketch: Sketch, clean: str) -> tuple[Sketch, list[str]]:
@@ -173,7 +181,7 @@ def _redrawn(sketch: Sketch) -> Sketch | None:
     from pipeline.drawing.rasterize import render  # not at the top: few drawings are rough, and this loads torch
     from pipeline.stages.simplify import SimplifyParams, simplify
 
-    strokes = simplify(sketch, replace(params.load(SimplifyParams, "simplify"), method="own"))
+    strokes = simplify(sketch, replace(_settings(SimplifyParams, "simplify"), method="own"))
     return render(strokes, sketch.shape) if strokes else None
 
 

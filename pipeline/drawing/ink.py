@@ -185,7 +185,7 @@ def _all(channels: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _darkest_paper() -> NDArray[np.uint8]:
     """Of each level of the paper around, 0 to 255: the darkest level that is no ink."""
     is_bare = np.abs(LEVELS[:, None] / np.maximum(LEVELS, 1 / 255) - 1) < BARE
-    return is_bare.argmax(0).astype(np.uint8)
+    return np.asarray(is_bare.argmax(0), np.uint8)
 
 
 def _median(photo: Photo, mask: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -107,7 +107,7 @@ def _goes() -> NDArray[np.bool_]:
     pairs = [p9 | p2, p3 | p4, p5 | p6, p7 | p8], [p2 | p3, p4 | p5, p6 | p7, p8 | p9]
     beside = np.minimum(*(np.sum(some, 0) for some in pairs))
     ends = np.stack([(p6 | p7 | ~p9) & p8, (p2 | p3 | ~p5) & p4])
-    return (np.sum(turns, 0) == 1) & (beside >= 2) & (beside <= 3) & ~ends
+    return np.asarray((np.sum(turns, 0) == 1) & (beside >= 2) & (beside <= 3) & ~ends)
 
 
 GOES = _goes()
