@@ -5,32 +5,32 @@ import io
 import json
 import struct
 import threading
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from starlette.testclient import TestClient
 
 from pipeline.apps import embeddings
-from pipeline.apps.edit import Editor
 from pipeline.apps.face_index import Entry, FaceIndex, write_index
 from pipeline.apps.faces import Asked
 from pipeline.apps.studio.edits import editor_of
 from pipeline.apps.studio.safety import Guard
 from pipeline.apps.studio.server import make_app
 from pipeline.apps.studio.systems import Systems
-from pipeline.apps.system import System
+from pipeline.apps.system import Halted, System
 from pipeline.core.image_io import write_photo
 from pipeline.core.params import load
 from pipeline.drawing.face_prior import Eyes
 from pipeline.stages.crop.align import crop_photo, fit_matrix
 from pipeline.stages.crop.settings import CropParams
 from pipeline.stages.demo.renderer import render_face
+
+if TYPE_CHECKING:
+    from pipeline.apps.edit import Editor
 
 SIDE, CODE = 32, 4
 ORIGIN = "http://127.0.0.1:8765"
@@ -39,22 +39,33 @@ TONES = {"light-fair": [1.0] * CODE, "dark-black": [0.25] * CODE}
 
 @dataclass
 class Calls:
-    """What the nets were asked: how many at once, how many in all."""
+    """What the nets were asked: how many at once, how many in all, how many of them were ended."""
 
     seconds: float = 0.0
     side: int = SIDE
+    halts: bool = False  # whether a run can be ended
     count: int = 0
+    ended: int = 0
     most: int = 0
     now: int = 0
     guard: threading.Lock = field(default_factory=threading.Lock)
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def work(self) -> None:
         with self.guard:
             self.count, self.now = self.count + 1, self.now + 1
             self.most = max(self.most, self.now)
-        time.sleep(self.seconds)
+            self.stop.clear()
+        stopped = self.stop.wait(self.seconds)
         with self.guard:
-            self.now -= 1
+            self.now, self.ended = self.now - 1, self.ended + stopped
+        if stopped:
+            raise Halted
+
+    def halt(self) -> None:
+        with self.guard:
+            if self.halts and self.now:
+                self.stop.set()
 
 
 @dataclass
@@ -68,6 +79,9 @@ class Lines:
     @property
     def size(self) -> int:
         return self.calls.side
+
+    def halt(self) -> None:
+        self.calls.halt()
 
     def __call__(self, strokes: NDArray[np.float32], codes: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         self.calls.work()
@@ -88,6 +102,9 @@ class Colours:
     def size(self) -> int:
         return self.calls.side
 
+    def halt(self) -> None:
+        self.calls.halt()
+
     def __call__(self, strokes: NDArray[np.float32], codes: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         if self.noisy:
             shape = (len(strokes), 3, self.size, self.size)
@@ -99,15 +116,17 @@ class Colours:
         return np.full((len(photos), CODE), photos.mean() / 255, np.float32)
 
 
-class Shown(torch.nn.Module):
+def tiny_editor(_: Asked) -> "Editor":
     """An editing net: strokes black, colours as given, the rest gray."""
+    import torch
 
-    def forward(self, asked: torch.Tensor) -> torch.Tensor:
-        colours = torch.where(asked[:, 4:7] >= 0, asked[:, 4:7], torch.full_like(asked[:, 4:7], 0.5))
-        return colours * (1 - asked[:, 3:4])
+    from pipeline.apps.edit import Editor
 
+    class Shown(torch.nn.Module):
+        def forward(self, asked: torch.Tensor) -> torch.Tensor:
+            colours = torch.where(asked[:, 4:7] >= 0, asked[:, 4:7], torch.full_like(asked[:, 4:7], 0.5))
+            return colours * (1 - asked[:, 3:4])
 
-def tiny_editor(_: Asked) -> Editor:
     crop = replace(load(CropParams, "crop"), size=64, detector="haar", border="reflect")
     return Editor(Shown(), crop, torch.device("cpu"))
 

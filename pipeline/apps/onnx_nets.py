@@ -10,7 +10,7 @@ of a weights file its header.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.apps.model import ONNX_CARD
-from pipeline.apps.system import BATCH, NO_STYLE, Codes, System
+from pipeline.apps.system import BATCH, NO_STYLE, Codes, Halted, System
 from pipeline.core.errors import UserError
 from pipeline.core.polarity import unit
 from pipeline.core.printable import printable
@@ -36,6 +36,7 @@ class OnnxNet:
     session: Any
     encoder: Any | None
     size: int
+    runs: list[Any] = field(default_factory=list, compare=False)  # options of what runs now
 
     @property
     def code(self) -> int:
@@ -47,10 +48,25 @@ class OnnxNet:
         return self.encoder is not None
 
     def __call__(self, strokes: NDArray[np.float32], codes: Codes | None = None) -> NDArray[np.float32]:
+        from onnxruntime import RunOptions
+
         given = [np.asarray(strokes, np.float32)[:, None]]
         if self.code:
             given.append(np.zeros((len(strokes), self.code), np.float32) if codes is None else codes)
-        return _run(self.session, given)
+        self.runs.append(options := RunOptions())
+        try:
+            return _run(self.session, given, options)
+        except Exception as error:
+            if options.terminate:
+                raise Halted from error
+            raise
+        finally:
+            self.runs.remove(options)
+
+    def halt(self) -> None:
+        """What runs now, in other threads, raises Halted after its next layer."""
+        for options in list(self.runs):
+            options.terminate = True
 
     def style(self, photos: NDArray[np.uint8]) -> Codes:
         """As of `Net`. Raises UserError where it reads none."""
@@ -59,12 +75,12 @@ class OnnxNet:
         return _run(self.encoder, [unit(np.asarray(photos)).transpose(0, 3, 1, 2)])
 
 
-def _run(session: Any, given: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+def _run(session: Any, given: list[NDArray[np.float32]], options: Any = None) -> NDArray[np.float32]:
     """The session's one output for inputs (N, …), a few of them at a time."""
     names = [value.name for value in session.get_inputs()]
     starts = range(0, len(given[0]), BATCH)
     parts = [{k: np.ascontiguousarray(v[i : i + BATCH]) for k, v in zip(names, given, strict=True)} for i in starts]
-    return np.concatenate([session.run(None, part)[0] for part in parts])
+    return np.concatenate([session.run(None, part, options)[0] for part in parts])
 
 
 def is_onnx(path: Path) -> bool:

@@ -16,6 +16,10 @@ BATCH = 8  # pictures that a net is asked at once
 NO_STYLE = "this system takes no style: its photos have the tones that the training photos had most"
 
 
+class Halted(Exception):
+    """A run was ended before it was done, by whoever no longer needs it."""
+
+
 class Net(Protocol):
     """One trained generator, ready to run."""
 

@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +18,8 @@ from typer.testing import CliRunner
 
 from pipeline.apps import onnx_export, onnx_graphs
 from pipeline.apps.model import open_model
-from pipeline.apps.onnx_nets import CARD, ISN, PARTS, SCN, STYLE, read_onnx
-from pipeline.apps.system import System
+from pipeline.apps.onnx_nets import CARD, ISN, PARTS, SCN, STYLE, OnnxNet, read_onnx
+from pipeline.apps.system import BATCH, Halted, System
 from pipeline.apps.torch_nets import read_system
 from pipeline.cli import app
 from pipeline.core.errors import UserError
@@ -53,6 +55,20 @@ def beside(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_tensors(path, {key: value.half() for key, value in tensors.items()}, about)
     onnx_graphs.run([path])
     return path
+
+
+def test_a_run_is_ended_from_another_thread_and_the_next_is_not(exported: Path) -> None:
+    net = read_onnx(exported / "s").scn
+    assert isinstance(net, OnnxNet)
+    many = np.zeros((200 * BATCH, SIZE, SIZE), np.float32)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(net, many)
+        while not net.runs and not running.done():
+            time.sleep(0.001)
+        net.halt()
+        with pytest.raises(Halted):
+            running.result()
+    assert net(many[:1]).shape == (1, 1, SIZE, SIZE)
 
 
 def drawn_face() -> np.ndarray:

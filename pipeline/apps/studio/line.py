@@ -26,6 +26,7 @@ class Slot:
         self.lifted = False  # whether the newest was sent when the pen was lifted
         self.number = 0  # of the message that is worked on, for the reply
         self.holds = ""  # what is kept for this page alone
+        self.hurry: Callable[[], None] | None = None  # called when a pen is lifted: ends what runs for an older one
         self._changed = asyncio.Event()
         self._closed = False
 
@@ -33,6 +34,8 @@ class Slot:
         """In place of what was there."""
         self._newest, self.lifted = message, message.startswith(LIFTED)
         self._changed.set()
+        if self.lifted and self.hurry:
+            self.hurry()
 
     def close(self) -> None:
         """No more will come."""

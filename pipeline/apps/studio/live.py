@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.apps.studio.line import Slot
 from pipeline.apps.studio.messages import Wanted, packed, png, read_message, strokes_in_px
 from pipeline.apps.studio.systems import Opened, Systems
+from pipeline.apps.system import Halted
 from pipeline.core.polarity import sketch_of, to_uint8
 from pipeline.drawing.rasterize import render
 
@@ -24,18 +25,32 @@ class Live:
     async def answer(self, slot: Slot) -> bytes:
         """A reply to the newest drawing.
 
-        The place of an old one is taken while it waits for its turn, and between the nets by one whose pen was lifted.
+        The place of an old one is taken while it waits for its turn; by one whose pen was lifted once more, within
+        the nets where they can be halted, else between them.
         """
         wanted, opened = await self._read(slot, await slot.take())
         async with opened.lock:
             if newer := slot.newer():
                 wanted, opened = await self._read(slot, newer)  # another model's lock is not asked: rare
-            start = time.perf_counter()
+            try:
+                slot.hurry = opened.halt
+                return await self._made(slot, wanted, opened)
+            except Halted:
+                slot.hurry = None
+                if newer := slot.newer():
+                    wanted, opened = await self._read(slot, newer)
+                return await self._made(slot, wanted, opened)
+            finally:
+                slot.hurry = None
+
+    async def _made(self, slot: Slot, wanted: Wanted, opened: Opened) -> bytes:
+        start = time.perf_counter()
+        strokes = await asyncio.to_thread(calibrated, wanted, opened)
+        if slot.hurry and slot.lifted and (newer := slot.newer()):
+            slot.hurry = None
+            wanted, opened = await self._read(slot, newer)
             strokes = await asyncio.to_thread(calibrated, wanted, opened)
-            if slot.lifted and (newer := slot.newer()):
-                wanted, opened = await self._read(slot, newer)
-                strokes = await asyncio.to_thread(calibrated, wanted, opened)
-            return await asyncio.to_thread(photo_reply, wanted, opened, strokes, start)
+        return await asyncio.to_thread(photo_reply, wanted, opened, strokes, start)
 
     async def _read(self, slot: Slot, message: str) -> tuple[Wanted, Opened]:
         wanted = await asyncio.to_thread(read_message, message)

@@ -32,6 +32,11 @@ class Opened:
     system: System
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def halt(self) -> None:
+        """Ends the nets' run, where it can be ended: it raises Halted."""
+        for net in (self.system.scn, self.system.isn):
+            getattr(net, "halt", lambda: None)()
+
     def strokes(self, drawing: NDArray[np.uint8], refine: float) -> NDArray[np.float32]:
         """Drawing (S, S), 255 = paper -> calibrated strokes (S, S), 1 = ink."""
         made: NDArray[np.float32] = replace(self.system, level=refine).refine(drawing[None])[0]

@@ -167,6 +167,22 @@ def test_a_lifted_pen_takes_the_place_of_a_run_that_is_half_done(client: TestCli
             assert [unpacked(socket.receive_bytes())[0]["number"] for _ in answers] == answers
 
 
+def test_a_lifted_pen_ends_a_run_that_can_be_ended_once(client: TestClient, calls: Calls) -> None:
+    """What runs then is not ended, so that photos come however often a pen is lifted."""
+    calls.seconds, calls.halts = 0.3, True
+    texts = [json.dumps({"lifted": True} | json.loads(drawing(i)), separators=(",", ":")) for i in (1, 2)]
+    with client.websocket_connect(LIVE) as socket:
+        socket.send_text(drawing(0))
+        for runs, text in enumerate(texts, 1):
+            while (calls.count, calls.now) != (runs, 1):
+                time.sleep(0.005)
+            socket.send_text(text)
+        headers = [unpacked(socket.receive_bytes())[0] for _ in texts]
+    assert [header["number"] for header in headers] == [1, 2]
+    assert not any("error" in header for header in headers)
+    assert (calls.count, calls.ended) == (3, 1)
+
+
 def test_ten_strokes_a_second_never_queue(client: TestClient, calls: Calls) -> None:
     """Nets that take 150 ms, a drawing every 100 ms: no photo is older than two turns of the nets, the last is last."""
     calls.seconds = 0.15
