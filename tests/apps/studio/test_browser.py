@@ -707,9 +707,7 @@ def test_a_photo_is_erased_drawn_on_compared_and_saved(opens: Opens, photo: Path
     assert saved.shape == own.shape
     assert 0.01 < (saved != own).any(-1).mean() < 0.2
     (tmp_path / "notes.txt").write_bytes(b"no picture")
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Control+o")
-    chooser.value.set_files(tmp_path / "notes.txt")
+    choose(page, "text=Open photo", tmp_path / "notes.txt")
     expect(page.locator(".toast.fault")).to_contain_text("JPEG or PNG")
     assert np.array_equal(edited(page), erased), "a wrong file takes nothing away"
 
