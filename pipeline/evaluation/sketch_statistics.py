@@ -193,8 +193,7 @@ def run(params: EvaluateSketchesParams, styles: Sequence[str], data: Path, jobs:
     """
     sets = [part for part in sets_of(Layout(data), styles, params.people) if part.files]
     rows = {part.name: map_images(_one, _tasks(part), jobs, part.name) for part in sets}
-    net = loaders.net("edge_detector")
-    seen = {part.name: features(map(import_sketch, part.files), net) for part in sets}  # type: ignore[arg-type]
+    seen = _features(sets) if PEOPLE in rows else {}
     summary = {name: _summary(name, rows, seen) for name in rows}
     with new_folder(Layout(data).sketch_statistics) as out:
         write_bytes(out / "sketches.csv", _csv(sets, rows).encode())
@@ -203,6 +202,11 @@ def run(params: EvaluateSketchesParams, styles: Sequence[str], data: Path, jobs:
         head, cells = table(summary)
         write_bytes(out / "table.csv", "".join(",".join(row) + "\n" for row in [head, *cells]).encode())
     print_table(head, cells, "means of the statistics; distances from people's drawings")
+
+
+def _features(sets: Sequence[Drawings]) -> dict[str, Features]:
+    net = loaders.net("edge_detector")
+    return {part.name: features(map(import_sketch, part.files), net) for part in sets}  # type: ignore[arg-type]
 
 
 def _summary(name: str, rows: Mapping[str, Sequence[Row]], seen: Mapping[str, Features]) -> dict[str, Any]:
