@@ -265,10 +265,21 @@ def commands(family_name: str, variants: Sequence[str], seeds: int) -> list[list
     if unknown:
         raise UserError(f"experiments {family_name}: no variant {unknown}; there are {', '.join(of.rows)}")
     return [
-        [*QUEUED, name_of(family_name, variant, seed), *settings(of, variant, seed)]
+        [*QUEUED, name_of(family_name, variant, seed), *settings(of, variant, seed), *stages(of)]
         for seed in range(seeds)
         for variant in variants or of.rows
     ]
+
+
+def stages(of: Family) -> list[str]:
+    """What has to run for the family's columns: evaluations of their systems, as far as params name them."""
+    named = read_yaml(params_path())["evaluate"]["systems"]
+    return [f"evaluate@{system}" for system in systems(of) if system in named]
+
+
+def systems(of: Family) -> list[str]:
+    """Those that the columns are of."""
+    return list(dict.fromkeys(column.system for column in of.columns))
 
 
 def settings(of: Family, variant: str, seed: int) -> list[str]:
@@ -358,9 +369,8 @@ def runs_of(name: str, of: Family, done: Mapping[str, str], split: str) -> dict[
     """Variant -> its finished runs, what each measured by system. Nothing of test where the family leaves it shut."""
     if split != VAL and not of.opens_test:
         return {}
-    systems = list(dict.fromkeys(column.system for column in of.columns))
     commits = {v: [c for key, c in done.items() if _is_run(key, name_of(name, v, 0)[:-1])] for v in of.rows}
-    return {variant: [measured(commit, systems, split) for commit in found] for variant, found in commits.items()}
+    return {variant: [measured(commit, systems(of), split) for commit in found] for variant, found in commits.items()}
 
 
 def table(

@@ -118,6 +118,8 @@ def test_commands_queue_each_variant_with_each_seed() -> None:
     assert made[3][:5] == ["dvc", "exp", "run", "--queue", "--name"]
     assert 'train_scn.loss.targets=["hed"]' in made[3]
     assert "train_isn.seed=1" in made[3]
+    assert made[3][-1] == "evaluate@apart", "nothing runs that the table does not show"
+    assert commands("ablations", ["hinge"], 1)[0][-1] == "evaluate@joint"
 
 
 def test_unknown_names_are_told() -> None:
