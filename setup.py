@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 WORKSPACE = "pipeline.workspace"
-SYSTEMS = ("cali-sketch-faces", "cali-sketch-photo", "cali-sketch-lite")
+SYSTEMS = ("cali-sketch-faces", "cali-sketch-photo", "cali-sketch-lite", "cali-sketch-edit")
 NETS = ("contour_drawer", "edge_detector", "face_points", "line_cleaner", *SYSTEMS)
 FILES = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", "profiles/*.yaml", "data/.gitignore")
 CARDS = ("data/weights/README.md", "data/weights/.gitignore", "data/weights/*/.gitkeep")

@@ -341,8 +341,8 @@ def evaluate_face_points(
 @app.command()
 def evaluate_edit(
     split: Annotated[str, typer.Option(help="test; val while settings are chosen.")] = "test",
-    model: Annotated[str, typer.Option(help="mine, of the data folder; or a weights file.")] = "mine",
-    scn: Annotated[str, typer.Option(help="Whose SCN calibrates, as generate --model.")] = "shipped",
+    model: Annotated[str, typer.Option(help="shipped; mine, of the data folder; or a weights file.")] = "shipped",
+    scn: Annotated[str, typer.Option(help="Whose SCN calibrates, as generate --model.")] = "photo",
     most: Annotated[int, typer.Option(min=1, help="Faces at most.")] = 200,
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="PNG file to write examples to.")] = None,
@@ -561,20 +561,20 @@ def edit(
     out: Out,
     strokes: Annotated[Path | None, typer.Option(help="Drawn where it is erased, dark on light or on nothing.")] = None,
     colour: Annotated[Path | None, typer.Option(help="Colours to take there; white or nothing = none.")] = None,
-    calibrated: Annotated[bool, typer.Option("--calibrated", help="Strokes go through the SCN first.")] = False,
-    model: Annotated[str, typer.Option(help="mine, of the data folder; or a weights file.")] = "mine",
-    scn: Annotated[str, typer.Option(help="With --calibrated: whose SCN, as generate --model.")] = "shipped",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Strokes as they are: they do not go through the SCN first.")
+    ] = False,
+    model: Annotated[str, typer.Option(help="shipped; mine, of the data folder; or a weights file.")] = "shipped",
     data: Data = DATA,
     device: DeviceName = "auto",
 ) -> None:
     """Draw what a mask erases from a photo anew, from strokes and colours."""
     from pipeline.apps import edit
-    from pipeline.apps.faces import Asked
     from pipeline.core.devices import pick_device
 
-    system = Asked(scn, "auto", device, data).opened(USUAL_LEVEL) if calibrated else None
     editor = edit.open_editor(model, data, pick_device(device))
-    raise typer.Exit(edit.run(edit.Files(photo, mask, strokes, colour), out, editor, system))
+    scn = None if raw else editor.system
+    raise typer.Exit(edit.run(edit.Files(photo, mask, strokes, colour), out, editor, scn))
 
 
 @app.command()

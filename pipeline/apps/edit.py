@@ -35,7 +35,7 @@ from pipeline.weights.registry import shipped
 
 SHIPPED_EDITOR = "cali-sketch-edit"
 EDITED = ".edited.png"
-GRAY = 128  # stands for a proposal where there is none
+GRAY = 128  # stands for a proposal where there is none, as in training where no strokes are shown
 PASSES = 7  # ours: halvings over which the difference at the rim is carried inwards
 Mask = NDArray[np.bool_]
 
@@ -72,8 +72,8 @@ class Editor:
         return to_uint8(made[0].float().permute(1, 2, 0).cpu().numpy())
 
     def proposal(self, photo: Photo, hints: Hints, lines: Edges) -> Photo:
-        """The ISN's photo of the crop's lines with those drawn in what is erased; gray where none are drawn."""
-        if self.system is None or not hints.strokes[hints.mask].any():
+        """The ISN's photo of the crop's lines with those drawn in what is erased; gray without an ISN."""
+        if self.system is None:
             return np.full_like(photo, GRAY)
         drawn = np.where(hints.mask, hints.strokes, lines).astype(np.float32)
         codes = self.system.style(photo[None]) if self.system.takes_styles else None

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 from typer.testing import CliRunner
 
-from pipeline.apps.edit import Editor, Hints, edit, open_editor, read_hints
+from pipeline.apps.edit import SHIPPED_EDITOR, Editor, Hints, edit, open_editor, read_hints
 from pipeline.cli import app
 from pipeline.core.errors import UserError
 from pipeline.core.image_io import read_photo
@@ -21,6 +21,7 @@ from pipeline.stages.demo.renderer import render_face
 from pipeline.training.checkpoint import prefixed, save_tensors
 from pipeline.training.edit import CHANNELS, PROPOSAL
 from pipeline.training.nets import GatedParams, make_generator
+from pipeline.weights.registry import shipped
 from tests.tiny_system import SIZE, write_system
 
 SIDE, PHOTO = 64, 320
@@ -116,7 +117,8 @@ def test_the_net_begins_with_what_the_isn_makes_of_the_lines_left_and_those_draw
     editor.fill(crop, Hints(mask, Strokes(0 * ink), none), lines)
     wanted = editor.system.photos(np.maximum(lines, ink)[None], editor.system.style(crop[None]))[0]
     np.testing.assert_allclose(seen[0][0, PROPOSAL].permute(1, 2, 0), wanted / 255, atol=1e-6)
-    assert (seen[1][0, PROPOSAL] - 0.5).abs().max() < 0.01  # nothing drawn: filled from what is around
+    blank = editor.system.photos(lines[None], editor.system.style(crop[None]))[0]
+    np.testing.assert_allclose(seen[1][0, PROPOSAL].permute(1, 2, 0), blank / 255, atol=1e-6)
 
 
 class Seeing(nn.Module):
@@ -203,3 +205,17 @@ def test_a_photo_without_a_face_and_a_file_without_a_net_are_said(editor: Editor
         open_editor("mine", tmp_path, torch.device("cpu"))
     with pytest.raises(UserError, match="no editing net"):
         open_editor(str(tmp_path / "x.safetensors"), tmp_path, torch.device("cpu"))
+
+
+def test_the_net_that_ships_fills_a_cheek_from_what_is_around(tmp_path: Path) -> None:
+    path = shipped(SHIPPED_EDITOR)
+    assert path.stat().st_size < 12e6
+    assert f"## {SHIPPED_EDITOR}\n" in (path.parents[1] / "README.md").read_text()
+    editor = open_editor("shipped", tmp_path, torch.device("cpu"))
+    mask = np.zeros((PHOTO, PHOTO), bool)
+    mask[190:215, 185:210] = True
+    given = hints(mask=mask)
+    made = edit(Path("p.png"), FACE, given, editor, editor.system)
+    assert np.array_equal(made[~mask], FACE[~mask])
+    off = made[mask].astype(float) - FACE[mask]
+    assert 10 * np.log10(255**2 / np.mean(off**2)) > 22

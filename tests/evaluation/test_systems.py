@@ -89,7 +89,15 @@ def test_isn_true_sees_the_true_edges_and_isn_raw_the_sketch(data: Path, nets: d
 def test_rows_read_what_they_are_for() -> None:
     read = {name: row.reads for name, row in systems.OWN.items()}
     both = ("deformed", "simplified")
-    own = {"joint": both, "joint_like": both, "lite": both, "lite_like": both, "apart": both, "isn_true": ("product",), "isn_raw": ("deformed",)}
+    own = {
+        "joint": both,
+        "joint_like": both,
+        "lite": both,
+        "lite_like": both,
+        "apart": both,
+        "isn_true": ("product",),
+        "isn_raw": ("deformed",),
+    }
     assert read == own
     assert [name for name, row in systems.OWN.items() if row.likes] == ["joint_like", "lite_like"]
 
@@ -160,7 +168,17 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(
         systems.BASELINES, "_modules", lambda: {n: f"made_baselines.{n}" for n in ("grayish", "broken")}
     )
-    assert list(SYSTEMS) == ["joint", "joint_like", "lite", "lite_like", "apart", "isn_true", "isn_raw", "grayish", "broken"]
+    assert list(SYSTEMS) == [
+        "joint",
+        "joint_like",
+        "lite",
+        "lite_like",
+        "apart",
+        "isn_true",
+        "isn_raw",
+        "grayish",
+        "broken",
+    ]
     assert SYSTEMS["grayish"].needs == ("grayish",)
     evaluate.run(PARAMS, ("grayish",), (), data, "cpu", 1)
     heads, rows = figures.headline_table(Layout(data), "val")

@@ -133,7 +133,7 @@ class Edits:
         self.photos.pop(slot.holds, None)
 
     async def _scn(self, wanted: WantedEdit) -> System | None:
-        return (await self.systems.opened(self.systems.likest)).system if wanted.calibrated else None
+        return (await self.editor()).system if wanted.calibrated else None
 
 
 def patch_reply(wanted: WantedEdit, made: "Sitting", editor: "Editor", scn: System | None) -> bytes:

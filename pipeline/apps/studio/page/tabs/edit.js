@@ -19,7 +19,7 @@ export const tab = { id: "edit", title: "Edit", order: 3, mount, shown };
 
 function mount(panel, of) {
   studio = of;
-  choice = { photo: "", calibrated: false, colour: PALETTE[1][1], sizes: Object.fromEntries(Object.entries(SIZES).map(([kind, sizes]) => [kind, sizes[2]])) };
+  choice = { photo: "", calibrated: true, colour: PALETTE[1][1], sizes: Object.fromEntries(Object.entries(SIZES).map(([kind, sizes]) => [kind, sizes[2]])) };
   parts = {};
   parts.said = el("p", { class: "unseen", role: "status", "aria-live": "polite" });
   parts.zoom = el("button", { type: "button", class: "zoom", title: "All of the face (0)", "aria-label": "Zoom: all of the face", onclick: () => paper.zoomToFit() }, "100%");
@@ -109,7 +109,7 @@ function result() {
 function controls() {
   parts.palette = el("div", { class: "tones", role: "radiogroup", "aria-label": "Colour" }, PALETTE.map(([name, colour]) => swatch(name, colour)));
   parts.other = el("input", { type: "color", id: "other-colour", value: choice.colour, oninput: () => setColour(parts.other.value) });
-  const scn = el("input", { type: "checkbox", role: "switch", id: "calibrate", onchange: () => { choice.calibrated = scn.checked; sendAll(); } });
+  const scn = el("input", { type: "checkbox", role: "switch", id: "calibrate", checked: true, onchange: () => { choice.calibrated = scn.checked; sendAll(); } });
   return el("div", { class: "controls" }, el("h3", {}, "Colour"), parts.palette,
     el("label", { class: "other", for: "other-colour" }, parts.other, el("span", {}, "Another colour")),
     el("label", { class: "switch", for: "calibrate" }, scn, el("span", {}, "Calibrate my strokes")),
