@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from docs_blocks import follow
-from tiny_checkout import ROOT, Checkout, change_params, copy_checkout
+from tiny_checkout import ROOT, Checkout, Only, change_params, copy_checkout
 
 OF_CHECKOUT = (
     "tests/graph/test_edits.py",
@@ -16,15 +16,26 @@ OF_WHEEL = ("tests/graph/test_wheel.py",)
 FIRST = ("checkout", "patience")  # fixtures of the tests that take longest: no worker is left with them at the end
 
 
+FEW = {  # every stage is a process that imports its libraries: as many as tests look at
+    "styles": {"names": ["xdog", "photosketch", "plain_canny"]},
+    "baselines": {"names": ["regression"], "regression": {"schedule": {"steps": 3}}},
+    "evaluate": Only({"systems": {"joint": "joint", "apart": ".", "isn_true": "isn", "regression": "regression"}}),
+}
+
+
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A copy of the repository with tiny params, the style and the system that docs show, the whole graph run in it."""
+    """A copy of the repository with tiny params, the style and the system that docs show, the whole graph run in it.
+
+    Its last commit is of dvc.lock, so that experiments find there what need not run again.
+    """
     made = copy_checkout(tmp_path_factory.mktemp("clone"))
     for page in ("add-a-style.md", "add-a-system.md"):
         follow(ROOT / "docs" / page, made)
-    change_params(made / "params.yaml", {"baselines": {"regression": {"schedule": {"steps": 3}}}})
+    change_params(made / "params.yaml", FEW)
     made.commit("a style and a system more")
     made.run("dvc", "repro", "-q")
+    made.commit("what was run", "dvc.lock")
     return made
 
 

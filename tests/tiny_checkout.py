@@ -123,8 +123,9 @@ class Checkout:
         said = self.run("dvc", "repro", "--dry", *options).stdout
         return {line.split("'")[1] for line in said.splitlines() if line.startswith("Running stage")}
 
-    def commit(self, message: str) -> None:
-        self.run("git", "add", "-A")
+    def commit(self, message: str, *paths: str) -> None:
+        """Everything, or these paths."""
+        self.run("git", "add", "-A", "--", *paths)
         self.run("git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message)
 
     @contextmanager

@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.allowed import Range
+from pipeline.core.allowed import FilePath, Range
 from pipeline.core.dataset import Split, read_split
 from pipeline.core.layout import PROPOSED, Layout
 from pipeline.core.polarity import to_uint8, unit
@@ -25,7 +25,7 @@ LAYERS = ("photo", "product")
 class ProposeParams:
     """Section `propose`."""
 
-    by: str  # as --model: mine is data/trained/joint; photo, faces: one that ships; editing opens the same
+    by: FilePath  # as --model: mine is data/trained/joint; photo, faces: one that ships; editing opens the same
     faces: Annotated[int, Range(least=1, most=10**6)]  # of train, at most
     val_faces: Annotated[int, Range(least=1, most=10**6)]
 

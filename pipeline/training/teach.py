@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.generators.modulated import ReadsStyles
-from pipeline.core.allowed import Items, Range, Seed, Share
+from pipeline.core.allowed import FilePath, Items, Range, Seed, Share
 from pipeline.core.dataset import Split, read_split
 from pipeline.core.layout import TAUGHT, Layout
 from pipeline.core.level import USUAL_LEVEL
@@ -34,7 +34,7 @@ from pipeline.training.trainers import TEACHER_FILE, Drawn, sketch_layers
 class TeachParams:
     """Section `teach`."""
 
-    teacher: str  # as --model: mine is data/trained/joint; photo, faces: one that ships
+    teacher: FilePath  # as --model: mine is data/trained/joint; photo, faces: one that ships
     drawings: Annotated[int, Range(least=1, most=10**6)]  # of train
     val_drawings: Annotated[int, Range(least=1, most=10**6)]
     told: Share  # of the drawings become photos in their person's tones, the others in the neutral ones

@@ -1,15 +1,18 @@
 """What an edit makes DVC do again: that which it can change, and no more."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from dvc.dependency import Dependency, ParamsDependency
 from dvc.repo import Repo
 from tiny_checkout import Checkout
 
+Files = Mapping[str, list[Dependency]]
+
 TRAINED = {"train_scn", "train_isn", "train_joint", "baseline"}
-STYLES = ("xdog", "fdog", "photocopy", "photosketch", "plain_canny")
+STYLES = ("xdog", "photosketch", "plain_canny")
 
 
 def stale(checkout: Checkout) -> set[str]:
@@ -22,6 +25,23 @@ def stale(checkout: Checkout) -> set[str]:
         if any("changed deps" in c for c in changes if isinstance(c, dict))
     }
     return own
+
+
+@pytest.fixture(scope="module")
+def files(checkout: Checkout) -> Iterator[Files]:
+    """File or folder -> it as a dependency of each stage that has it, as `dvc status` looks at them."""
+    found: dict[str, list[Dependency]] = {}
+    with Repo(str(checkout.folder)) as repo:
+        for stage in repo.index.stages:
+            for dep in stage.deps:
+                if not isinstance(dep, ParamsDependency):
+                    found.setdefault(dep.def_path, []).append(dep)
+        yield found
+
+
+def touched(files: Files) -> set[str]:
+    """`stale` where params are as they were, in a tenth of its time: each file is looked at once for all stages."""
+    return {dep.stage.name for deps in files.values() if deps[0].status() for dep in deps}
 
 
 def kinds(stages: set[str]) -> set[str]:
@@ -49,24 +69,24 @@ def test_nothing_is_to_be_done_where_nothing_was_edited(checkout: Checkout) -> N
         ("models/generators/resnet.py", {*TRAINED, "evaluate", "robustness", "report"}),
     ],
 )
-def test_an_edit_names_these_stages(checkout: Checkout, file: str, expected: set[str]) -> None:
+def test_an_edit_names_these_stages(checkout: Checkout, files: Files, file: str, expected: set[str]) -> None:
     with checkout.edited(file, (checkout / file).read_text() + "\n# a remark\n"):
-        assert kinds(stale(checkout)) == expected
+        assert kinds(touched(files)) == expected
 
 
-def test_what_no_stage_is_made_of_asks_for_nothing(checkout: Checkout) -> None:
+def test_what_no_stage_is_made_of_asks_for_nothing(checkout: Checkout, files: Files) -> None:
     with ExitStack() as stack:
         for name in ("core/progress", "cli", "apps/sketch", "experiments/ablations", "helpers/edge_detector/train"):
             file = f"pipeline/{name}.py"
             stack.enter_context(checkout.edited(file, (checkout / file).read_text() + "\n# a remark\n"))
-        assert stale(checkout) == set()
+        assert touched(files) == set()
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_style_is_nothing_to_its_siblings(checkout: Checkout, style: str) -> None:
+def test_a_style_is_nothing_to_its_siblings(checkout: Checkout, files: Files, style: str) -> None:
     file = f"pipeline/styles/{style}.py"
     with checkout.edited(file, (checkout / file).read_text() + "\n# a remark\n"):
-        assert stale(checkout) == {f"style@{style}"}
+        assert touched(files) == {f"style@{style}"}
 
 
 @pytest.mark.parametrize(
@@ -79,17 +99,17 @@ def test_a_style_is_nothing_to_its_siblings(checkout: Checkout, style: str) -> N
         ("hed", {"edges"}),
     ],
 )
-def test_weights_that_come_later_are_seen(checkout: Checkout, weights: str, expected: set[str]) -> None:
+def test_weights_that_come_later_are_seen(checkout: Checkout, files: Files, weights: str, expected: set[str]) -> None:
     with checkout.edited(f"data/weights/{weights}/came_later.bin", "tensors"):
-        assert kinds(stale(checkout)) == expected
+        assert kinds(touched(files)) == expected
 
 
 @pytest.mark.parametrize("name", ["drawings/face_000.png", "face_000.tem", "eyes.csv"])
-def test_what_lies_beside_the_photos_is_seen(checkout: Checkout, name: str) -> None:
+def test_what_lies_beside_the_photos_is_seen(checkout: Checkout, files: Files, name: str) -> None:
     """Drawings of crop.sketches and landmarks: they lie below crop.photos, of which every byte counts."""
     file = f"data/demo/photos/{name}"
     with checkout.edited(file, "first"):
-        assert kinds(stale(checkout)) == {"crop"}
+        assert kinds(touched(files)) == {"crop"}
 
 
 def test_one_style_more_asks_for_no_drawing_of_the_others(checkout: Checkout) -> None:

