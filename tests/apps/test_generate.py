@@ -90,8 +90,8 @@ def test_a_plain_system_takes_no_style_and_says_so(here: Path) -> None:
     done = CliRunner().invoke(app, ["generate", "d.png", "--out", "out", "--model", "lite.none", "--tone", "x"])
     assert "no such file" in str(done.exception)
     command = ["generate", "d.png", "--out", "out", "--tone", "x", "--model"]
-    lite = Path(__file__).parents[2] / "data/weights/cali-sketch-lite/cali-sketch-lite.safetensors"
-    assert "takes no style" in str(CliRunner().invoke(app, [*command, str(lite)]).exception)
+    plain = Path(__file__).parents[2] / "data/weights/cali-sketch-faces/cali-sketch-faces.safetensors"
+    assert "takes no style" in str(CliRunner().invoke(app, [*command, str(plain)]).exception)
 
 
 def test_tones_are_named_by_skin_and_hair_and_are_codes_of_photos() -> None:

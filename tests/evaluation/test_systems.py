@@ -196,7 +196,8 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
     assert strokes is None
     assert np.abs(made[..., 0] - sketches.astype(float)).max() <= 0.5
     with pytest.raises(
-        UserError, match="no system 'nope'; there are joint, joint_like, apart, isn_true, isn_raw, grayish, broken"
+        UserError,
+        match="no system 'nope'; there are joint, joint_like, lite, lite_like, apart, isn_true, isn_raw, grayish, broken",
     ):
         systems.row("nope")
 

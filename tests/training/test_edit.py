@@ -120,7 +120,7 @@ def test_it_learns_to_fill_from_strokes(tmp_path: Path) -> None:
     for i in range(4):
         strokes[i, :, :, 12 + 10 * i] = 1
         photo[i, :, :, 12 + 10 * i :] = 0.2
-    given_ = {"photo": photo, "product": strokes, "proposal": torch.zeros_like(photo)}
+    given_ = {"photo": photo, "product": strokes, "proposal": torch.full_like(photo, 0.5)}
     noise = torch.rand(60, 4, 7)
     before = trainer.measure(given_ | {"noise": noise[0]})["erased_l1"]
     for step in range(1, 60):

@@ -501,7 +501,7 @@ def test_kinds_and_styles_name_layers(data: Path) -> None:
     both = replace(SCN, styles=(), drawn=("deformed", "simplified", "people"))
     assert sketch_layers(people, both) == ("sketch/xdog", "clean/xdog", "sketch/artist")
     assert sketch_layers(people, replace(both, styles=("fdog",))) == ("sketch/fdog", "clean/fdog", "sketch/artist")
-    assert sketch_layers(split, None) == ()
+    assert sketch_layers(split, ("sketch/fdog",)) == ("sketch/fdog",)
     with pytest.raises(UserError, match="people's drawings are asked for"):
         sketch_layers(split, both)
 

@@ -4,7 +4,7 @@ import asyncio
 import mimetypes
 import socket
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -70,12 +70,6 @@ def make_app(systems: Systems, host: str, index: Path | None = None, editor: "Op
         yield
         opening.cancel()
 
-    async def page(request: Request) -> Response:
-        found = files.get(request.path_params.get("name", "index.html"))
-        if found is None:
-            raise HTTPException(404)
-        return Response(found[0], media_type=found[1])
-
     async def about(_: Request) -> Response:
         told = [await systems.about(name) for name in systems.files]
         tabs = [name for name in files if name.startswith("tabs/")]
@@ -83,6 +77,7 @@ def make_app(systems: Systems, host: str, index: Path | None = None, editor: "Op
         page = {"first": systems.first, "tabs": tabs, "examples": examples, "eyes": asdict(eyes_of_crops())}
         return JSONResponse(page | {"models": told, "search": searching.about()})
 
+    page = _page_of(files)
     routes = [
         Route("/", page),
         Route("/api/about", about),
@@ -92,6 +87,18 @@ def make_app(systems: Systems, host: str, index: Path | None = None, editor: "Op
     ]
     handlers = {Wrong: _wrong, HTTPException: _http, Exception: _fault}
     return Guard(Starlette(routes=routes, exception_handlers=handlers, lifespan=warm), host)
+
+
+def _page_of(files: Mapping[str, tuple[bytes, str]]) -> Callable[[Request], Awaitable[Response]]:
+    """Answers with a file of the page by its name; the page itself where none is named."""
+
+    async def page(request: Request) -> Response:
+        found = files.get(request.path_params.get("name", "index.html"))
+        if found is None:
+            raise HTTPException(404)
+        return Response(found[0], media_type=found[1])
+
+    return page
 
 
 async def _wrong(_: Request, error: Exception) -> Response:

@@ -738,11 +738,9 @@ def test_a_colour_is_picked_and_painted_by_keys_and_fingers(opens: Opens) -> Non
     assert at[2] > at[0] + 40
 
 
-def test_without_net_and_index_the_tabs_say_what_to_do(opens: Opens, trained: str) -> None:
+def test_without_an_index_the_tab_says_what_to_do(opens: Opens, trained: str) -> None:
     page = opens("search", at=trained)
     expect(page.locator("#panel-search")).to_contain_text("cali-sketch studio --index faces.index")
-    page.get_by_role("tab", name="Edit").click()
-    expect(page.locator("#panel-edit")).to_contain_text("cali-sketch train edit")
 
 
 # Searching

@@ -4,7 +4,6 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -141,7 +140,8 @@ def test_a_wrong_message_gets_a_sentence(wrong: dict[str, object]) -> None:
     assert SENTENCE.match(str(raised.value))
 
 
-def test_without_a_net_the_page_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_net_the_page_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.apps.edit.SHIPPED_EDITOR", "none-such")
     with browser(Calls(), edits=False) as client:
         remedy = client.post("/api/editor").json()["remedy"]
         assert "cali-sketch train edit" in remedy
