@@ -28,7 +28,6 @@ from pipeline.training.trainers import TEACHER, Needs, Starts, TrainingStage
 
 MEASURES = ("strokes", "dice", "l1", "ssim")  # of val
 SLACK_PX = 1  # ours: by which a line may be off
-MEASURED_BY_VGG = "perceptual"
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class Lite(Supervised):
             with torch.no_grad():
                 real = self.vgg(batch["photo"])
             chosen = self.params.perceptual
-            found[MEASURED_BY_VGG] = PERCEPTUAL[chosen.weighting](real, self.vgg(photo), chosen.layers)
+            found["perceptual"] = PERCEPTUAL[chosen.weighting](real, self.vgg(photo), chosen.layers)
         return {name: term * getattr(self.params.weights, name) for name, term in found.items()}
 
     def _columns(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
