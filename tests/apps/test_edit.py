@@ -219,3 +219,16 @@ def test_the_net_that_ships_fills_a_cheek_from_what_is_around(tmp_path: Path) ->
     assert np.array_equal(made[~mask], FACE[~mask])
     off = made[mask].astype(float) - FACE[mask]
     assert 10 * np.log10(255**2 / np.mean(off**2)) > 22
+
+
+def test_the_net_that_ships_heeds_strokes_where_it_is_erased_alone(tmp_path: Path) -> None:
+    editor = open_editor("shipped", tmp_path, torch.device("cpu"))
+    rows, columns = np.mgrid[:PHOTO, :PHOTO]
+    mask = np.hypot(rows - 185, columns - 160) < 28
+    mouth = ((np.abs(rows - 185) < 3) & (np.abs(columns - 160) < 18)).astype(np.float32)
+    drawn, blank = (
+        edit(Path("p.png"), FACE, hints(mask=mask, strokes=Strokes(ink)), editor, editor.system).astype(int).sum(-1)
+        for ink in (mouth, 0 * mouth)
+    )
+    assert np.abs(blank - drawn)[mouth > 0].mean() > 40
+    assert np.array_equal(drawn[~mask], blank[~mask])
