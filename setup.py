@@ -28,6 +28,7 @@ setup(
     package_data={
         "": ["*.yaml", "*.j2", "*.html", "*.css", "*.js", "*.svg"],
         "pipeline.apps.studio": ["page/**"],
+        "pipeline.helpers.face_points": ["*.csv"],
         WORKSPACE: [*FILES, *WEIGHTS],
     },
     include_package_data=False,
