@@ -601,7 +601,7 @@ def profile(name: Annotated[str, typer.Argument(help="A file of profiles/, or a 
 
 @app.command()
 def experiments(
-    family: Annotated[str, typer.Argument(help="table2, table3 or ablations.")],
+    family: Annotated[str, typer.Argument(help="table1, table2, table3, ablations or realism.")],
     variants: Annotated[list[str] | None, typer.Argument(help="Rows of the table; none named: all.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each variant.")] = 3,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the dvc commands.")] = False,
@@ -627,7 +627,7 @@ def tables(
     if markdown:
         recorded.refresh(Path())
     else:
-        shown = table_1.show(data, split, sheet, device)
+        shown = table_1.show(data, split, sheet, device, ablations.seeds_of_table_1(split))
         ablations.tables(split, shown)
 
 

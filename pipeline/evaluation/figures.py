@@ -1,8 +1,10 @@
 """What was measured, read back: by the report, the summary and the record."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
@@ -73,3 +75,13 @@ def measured_splits(layout: Layout) -> list[str]:
 def number(value: float | None) -> str:
     """Four digits; a dash where not computed."""
     return "–" if value is None else str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def spread(values: Sequence[float | None]) -> str:
+    """Mean ± standard deviation of what was computed; nothing where nothing was."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    digits = 2 if max(map(abs, known)) >= 5 else 3
+    deviation = f" ± {np.std(known, ddof=1):.{digits}f}" if len(known) > 1 else ""
+    return f"{np.mean(known):.{digits}f}{deviation}"

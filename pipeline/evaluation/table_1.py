@@ -1,7 +1,10 @@
-"""Table 1: every system that was measured beside the paper's figures, and what each costs; a sheet as Figure 2."""
+"""Table 1: every system that was measured beside the paper's figures, and what each costs; a sheet as Figure 2.
+
+A figure is that of data/evaluation or, of several seeds, their mean ± standard deviation.
+"""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +22,7 @@ from pipeline.core.devices import pick_device
 from pipeline.core.image_io import write_photo
 from pipeline.core.layout import Layout
 from pipeline.core.tables import print_table
-from pipeline.evaluation import figures
+from pipeline.evaluation import figures, results
 from pipeline.evaluation.completion import by_turns
 from pipeline.evaluation.systems import LikeSystem, drawings, row
 from pipeline.training.checkpoint import load_tensors
@@ -37,16 +40,19 @@ PAPER_TABLE_1 = (  # method, PSNR, SSIM, FID on CUHK at 256 px; the system of ou
 PAPER: dict[str, tuple[float, ...]] = {
     system: (psnr, ssim, fid) for _, psnr, ssim, fid, system in PAPER_TABLE_1 if system
 }
-OURS = {  # column -> figure of metrics.json
+OURS = {  # column -> score
     "PSNR": "psnr",
     "SSIM": "ssim",
     "FID": "fid",
     "FD\nEfficientNet": "fd_efficientnet",
+    "LPIPS-like": "lpips_like",
     "identity": "identity_face",
     "faithful": "faithful_recall",
 }
+Measured = Mapping[str, results.Details]  # system -> what one seed of it gave
 STAGES = {"joint": ("scn", "isn", "joint"), "joint_like": ("scn", "isn", "joint"), "apart": ("scn", "isn")}
 TIMED = 8  # drawings at once, three times
+TRAINED_STEPS = 6  # that training is timed by: two whole turns of DRIT's three
 FACES = 6  # of the sheet
 
 
@@ -86,33 +92,73 @@ def cost(system: LikeSystem, sketches: NDArray[np.uint8], photos: NDArray[np.uin
     return Cost(sum(found.values()), counter.get_total_flops() / 2e9, len(sketches) / min(times))
 
 
-def trained_on(layout: Layout, system: str) -> tuple[int, list[int]]:
-    """Images that its training was given, steps times batch over all stages; their seeds, each once."""
-    images, seeds = 0, []
+def trained_on(layout: Layout, system: str) -> dict[str, int]:
+    """Stage of its training -> images that it was given, steps times batch."""
+    found = {}
     for stage in STAGES.get(system, row(system).needs):
-        about = load_tensors(layout.trained(stage) / "weights.safetensors")[1]
-        params = next(iter(about["params"].values()))
-        images += params["schedule"]["steps"] * params["batch"]
-        seeds.append(params["seed"])
-    return images, sorted(set(seeds))
+        params = next(iter(load_tensors(layout.trained(stage) / "weights.safetensors")[1]["params"].values()))
+        found[stage] = params["schedule"]["steps"] * params["batch"]
+    return found
 
 
-def table(layout: Layout, split_name: str, device: Any) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of what was measured on a split, the paper's systems first."""
-    measured = [name for name in figures.systems(layout) if split_name in figures.splits(layout, name)]
-    split, rows = read_split(layout, split_name), []
-    for name in sorted(measured, key=lambda name: (name not in PAPER, [*PAPER, name].index(name))):
-        found = figures.flat(figures.read(layout, name, split_name, "metrics"))
-        of, (sketches, photos) = row(name), _sample(split, row(name).reads[0], TIMED)
-        took = cost(of.system(layout, device, False), sketches, photos)
-        images, seeds = trained_on(layout, name)
+def training_speed(images: Mapping[str, int], layout: Layout, device: str) -> float:
+    """Images a second over all stages, each timed by a few steps with the params at hand; nothing is written."""
+    from pipeline.core.params import load  # not at the top: no score depends on how long a training takes
+    from pipeline.training.device import Device
+    from pipeline.training.trainers import TRAINERS, run_of
+
+    seconds, fabric = 0.0, Device(device, "auto").fabric()
+    for name, count in images.items():
+        stage = TRAINERS[name]
+        run = run_of(name, stage, {key: load(cls, key) for key, cls in stage.sections.items()}, layout.root)
+        trainer, batches = run.build(fabric), run.batches(fabric)
+        trainer.step(batches(0))
+        started, seen = time.perf_counter(), 0
+        for step in range(1, 1 + TRAINED_STEPS):
+            trainer.set_progress((step - 1) / TRAINED_STEPS)
+            batch = batches(step)
+            trainer.step(batch)
+            seen += len(next(iter(batch.values())))
+        seconds += count * (time.perf_counter() - started) / seen
+    return sum(images.values()) / seconds
+
+
+def measured(layout: Layout, split_name: str) -> Measured:
+    """What data/evaluation has of a split."""
+    known = [name for name in figures.systems(layout) if split_name in figures.splits(layout, name)]
+    return {name: figures.read(layout, name, split_name) for name in known}
+
+
+def table(
+    layout: Layout, split_name: str, device: str, seeds: Sequence[Measured] = ()
+) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of what was measured on a split, the paper's systems first.
+
+    `seeds`: what each gave; none: what data/evaluation has. Costs are of the nets in data/trained.
+    """
+    seeds = seeds or [measured(layout, split_name)]
+    split, names = read_split(layout, split_name), list(dict.fromkeys(name for seed in seeds for name in seed))
+    rows = []
+    for name in sorted(names, key=lambda name: (name not in PAPER, [*PAPER, name].index(name))):
+        known = [seed[name][row(name).reads[0]] for seed in seeds if name in seed]
         paper = [figures.number(value) for value in PAPER.get(name, (None,) * 3)]
-        ours = [figures.number(found.get(key)) for key in OURS.values()]
-        costs = [f"{took.parameters / 1e6:.3g}", f"{took.gmacs:.3g}", f"{took.images_per_second:.3g}"]
-        about = [str(int(found["n"])), ",".join(map(str, seeds)), str(images)]
-        rows.append([name, *paper, *ours, *about, *costs])
-    heads = ["system", "paper\nPSNR", "paper\nSSIM", "paper\nFID", *OURS, "N", "seeds", "images\nseen"]
-    return _computed([*heads, "million\nparameters", "GMACs", "images/s"], rows)
+        scores = [[results.best_of(styles, score) for styles in known] for score in OURS.values()]
+        ours = [figures.spread(of) or figures.number(None) for of in scores]
+        about = [str(known[0][results.MEAN]["n"]), str(len(known))]
+        rows.append([name, *paper, *ours, *about, *costs(layout, name, split, device)])
+    heads = ["system", "paper\nPSNR", "paper\nSSIM", "paper\nFID", *OURS, "N", "seeds", *COSTS]
+    return _computed(heads, rows)
+
+
+COSTS = ("images\ngiven", "million\nparameters", "GMACs", "images/s,\ntraining", "images/s")
+
+
+def costs(layout: Layout, name: str, split: Split, device: str) -> list[str]:
+    """Of one system, as COSTS names them."""
+    images = trained_on(layout, name)
+    took = cost(row(name).system(layout, pick_device(device), False), *_sample(split, row(name).reads[0], TIMED))
+    speeds = training_speed(images, layout, device), took.images_per_second
+    return [str(sum(images.values())), *(f"{v:.3g}" for v in (took.parameters / 1e6, took.gmacs, *speeds))]
 
 
 def _computed(heads: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
@@ -138,14 +184,14 @@ def sheet(layout: Layout, split_name: str, names: Sequence[str], device: Any) ->
     return contact_sheet(rows, ["sketch", *names, "photo"], [""] * len(rows), max(96, split.size))
 
 
-def show(data: Path, split_name: str, to: Path | None, device_name: str) -> bool:
+def show(data: Path, split_name: str, to: Path | None, device: str, seeds: Sequence[Measured]) -> bool:
     """Print the table, and write the sheet `to` a PNG file; whether there was anything to show."""
-    layout, device = Layout(data), pick_device(device_name)
+    layout = Layout(data)
     if not list(layout.evaluation.glob(f"[!.]*/{split_name}/metrics.json")):
         return False
-    heads, rows = table(layout, split_name, device)
+    heads, rows = table(layout, split_name, device, seeds)
     print_table(heads, rows, f"Table 1 ({split_name})")
     if to:
         names = [line[0] for line in rows if row(line[0]).reads[0] != "product"]
-        write_photo(to, sheet(layout, split_name, names, device))
+        write_photo(to, sheet(layout, split_name, names, pick_device(device)))
     return True

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from pipeline.core.errors import UserError
 from pipeline.core.params import params_path, read_yaml
 from pipeline.core.tables import print_table
 from pipeline.evaluation import results
+from pipeline.evaluation.figures import spread
 from pipeline.experiments.profile import profile_path
 
 Changes = dict[str, Any]  # key of params.yaml -> value, New(value) or GONE
@@ -27,6 +26,8 @@ NO_GIT = (
     " && dvc config --local core.no_scm false"
 )
 SEEDS = ("train_scn.seed", "train_isn.seed", "train_joint.seed")
+TABLE_1 = "table1"
+AS_IT_IS = "as-it-is"
 DIFFAUGMENT = ["color", "translation", "cutout"]
 GONE = object()  # a key that the variant does not have
 HAND = {  # what amateurs do, each as strong as it is worth trying
@@ -117,6 +118,7 @@ class Family:
     columns: tuple[Column, ...]
     paper: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # variant -> its figures, first columns first
     profile: str = ""  # merged into params.yaml before, where its rows change what only that one has
+    seeds: tuple[str, ...] = SEEDS  # keys that a seed changes
 
     @property
     def opens_test(self) -> bool:
@@ -240,10 +242,24 @@ REALISM = Family(
 )
 
 
+def table_1(values: Mapping[str, Any]) -> Family:
+    """Every system that params name, as it is: its rows are the systems, so `tables` shows it as Table 1."""
+    named, of = values["evaluate"]["systems"], values["baselines"]
+    trained = dict.fromkeys([*of["names"], *of["refined"]])
+    return Family(
+        "Table 1",
+        {AS_IT_IS: {}},
+        tuple(Column(name, name, "deformed", "psnr") for name in named),
+        {AS_IT_IS: ()},
+        seeds=(*SEEDS, *(f"baselines.{name}.seed" for name in trained)),
+    )
+
+
 def families() -> dict[str, Family]:
-    """Name -> family, with the styles that params.yaml names."""
-    own = ablations(read_yaml(params_path())["styles"]["names"])
-    return {"table2": TABLE_2, "table3": TABLE_3, "ablations": own, "realism": REALISM}
+    """Name -> family, with the styles, systems and baselines that params.yaml names."""
+    values = read_yaml(params_path())
+    own = ablations(values["styles"]["names"])
+    return {TABLE_1: table_1(values), "table2": TABLE_2, "table3": TABLE_3, "ablations": own, "realism": REALISM}
 
 
 def family(name: str) -> Family:
@@ -287,7 +303,7 @@ def settings(of: Family, variant: str, seed: int) -> list[str]:
 
     Test stays shut where it can.
     """
-    given = of.rows[variant] | dict.fromkeys(SEEDS, seed) | ({} if of.opens_test else {"evaluate.splits": [VAL]})
+    given = of.rows[variant] | dict.fromkeys(of.seeds, seed) | ({} if of.opens_test else {"evaluate.splits": [VAL]})
     return [part for key, value in given.items() for part in ("-S", _setting(key, value))]
 
 
@@ -351,18 +367,29 @@ def measured(commit: str, systems: Sequence[str], split: str) -> dict[str, resul
 
 
 def tables(split: str, enough: bool = False) -> None:
-    """Print every family that has finished experiments: mean ± standard deviation over seeds, and the paper's.
+    """Print every family but Table 1 that has finished experiments: mean ± standard deviation over seeds, the paper's.
 
     `enough`: other tables were shown. Raises UserError where nothing is.
     """
     done, shown = finished(), 0
     for name, of in families().items():
+        if name == TABLE_1:
+            continue
         heads, rows = table(name, of, runs_of(name, of, done, split))
         if rows:
             print_table(heads, rows, f"{of.title} ({split})")
             shown += 1
     if not shown and not enough:
         raise UserError(f"tables: no finished experiments on {split}; queue a family: cali-sketch experiments table2")
+
+
+def seeds_of_table_1(split: str) -> list[dict[str, results.Details]]:
+    """What each finished seed of it measured, by system; none where there are no experiments."""
+    try:
+        done = finished()
+    except UserError:
+        return []
+    return [run for run in runs_of(TABLE_1, family(TABLE_1), done, split)[AS_IT_IS] if run]
 
 
 def runs_of(name: str, of: Family, done: Mapping[str, str], split: str) -> dict[str, list[dict[str, results.Details]]]:
@@ -404,13 +431,3 @@ def value_of(run: Mapping[str, results.Details], column: Column) -> float | None
     """None where it was not computed."""
     styles = run.get(column.system, {}).get(column.kind)
     return None if styles is None else results.best_of(styles, column.score)
-
-
-def spread(values: Sequence[float | None]) -> str:
-    """Mean ± standard deviation of what was computed; nothing where nothing was."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return ""
-    digits = 2 if max(map(abs, known)) >= 5 else 3
-    deviation = f" ± {np.std(known, ddof=1):.{digits}f}" if len(known) > 1 else ""
-    return f"{np.mean(known):.{digits}f}{deviation}"

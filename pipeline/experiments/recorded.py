@@ -5,7 +5,7 @@ A page has a table where it says so, and what stands between the two lines is ne
     <!-- results: NAME -->
     <!-- end of results -->
 
-`<!-- results: NAME val -->` has that split alone.
+`<!-- results: NAME val -->` has that split, or table, alone.
 """
 
 import json
@@ -34,10 +34,14 @@ Table = dict[str, Any]  # {"heads": [...], "rows": [[...], ...]}
 
 
 def record(name: str, command: str, family: str, note: str, data: Path) -> None:
-    """-> docs/results/NAME.json. Raises UserError where nothing was measured, or the name is none."""
+    """-> docs/results/NAME.json. Raises UserError where nothing was measured, or the name is none.
+
+    `family`: of experiments, or `table1`, or `robustness`; none: what data/evaluation has.
+    """
     if not re.fullmatch(r"[\w-]+", name):
         raise UserError(f"record: '{name}' is no name; allowed: letters, digits, _ and -")
-    found = of_family(family) if family else of_evaluation(Layout(data))
+    of = {"": of_evaluation, ablations.TABLE_1: of_table_1, "robustness": of_robustness}.get(family)
+    found = of(Layout(data)) if of else of_family(family)
     about = {"name": name, "title": found["title"], "command": command, "note": note} | made_by()
     values = read_yaml(params_path())
     protocol = {key: value for key, value in values["evaluate"].items() if key != "systems"}
@@ -57,6 +61,39 @@ def of_evaluation(layout: Layout) -> dict[str, Any]:
         heads, rows = figures.headline_table(layout, split)
         tables[split] = {"heads": [head.replace("\n", " ") for head in heads], "rows": rows}
     return {"title": "Means over styles", "tables": tables, "not_computed": figures.not_computed(layout)}
+
+
+def of_table_1(layout: Layout) -> dict[str, Any]:
+    """A row a system: of the finished seeds of `experiments table1` or, where there are none, of data/evaluation."""
+    from pipeline.evaluation import table_1  # heavy
+
+    tables: dict[str, Table] = {}
+    for split in figures.measured_splits(layout):
+        heads, rows = table_1.table(layout, split, "cpu", ablations.seeds_of_table_1(split))
+        tables[split] = {"heads": heads, "rows": rows}
+    return {"title": "Table 1", "tables": tables, "not_computed": figures.not_computed(layout)}
+
+
+def of_robustness(layout: Layout) -> dict[str, Any]:
+    """What `robustness` measured: a table for each score, a row a kind of drawing, a column a system."""
+    from pipeline.evaluation import robustness  # heavy
+
+    written = sorted((layout.root / robustness.FOLDER).glob("[!.]*/details.json"))
+    if not written:
+        raise UserError(f"record: {layout.root / robustness.FOLDER}: nothing measured yet; run: dvc repro robustness")
+    measured = json.loads(written[0].read_text(encoding="utf-8"))
+    found = measured["systems"]
+    kinds = list(next(iter(found.values())))
+    tables = {
+        name: {
+            "heads": ["drawings", *found],
+            "rows": [[kind, *(figures.number(of[kind].get(score)) for of in found.values())] for kind in kinds],
+        }
+        for name, score in robustness.SHOWN.items()
+        if any(of[kind].get(score) is not None for of in found.values() for kind in kinds)
+    }
+    title = f"Robustness, {measured['n']} faces of {written[0].parent.name}"
+    return {"title": title, "tables": tables, "not_computed": {}}
 
 
 def of_family(name: str) -> dict[str, Any]:

@@ -115,6 +115,11 @@ def run(name: str, data: Path, device: Device) -> None:
 
 def train_stage(name: str, stage: TrainingStage, sections: Sections, data: Path, device: Device) -> None:
     """The same with params at hand. The weights' header holds them."""
+    train(run_of(name, stage, sections, data), device)
+
+
+def run_of(name: str, stage: TrainingStage, sections: Sections, data: Path) -> Run:
+    """What that training is made of."""
     layout = replace(Layout(data), packed_as=stage.reads)
     split, params = read_split(layout, "train"), _own(sections)
     if stage.framed:
@@ -124,7 +129,7 @@ def train_stage(name: str, stage: TrainingStage, sections: Sections, data: Path,
         starts[TEACHER] = load_tensors(layout.packed / TEACHER_FILE)[0]
     files = [weight_file(weights) for weights in stage.weights(sections)]
     code = code_of(Path(inspect.getfile(stage.build)))
-    made = Run(
+    return Run(
         name,
         params.schedule,
         params.seed,
@@ -135,7 +140,6 @@ def train_stage(name: str, stage: TrainingStage, sections: Sections, data: Path,
         {"stage": name, "size": split.size, "params": {_short(key): asdict(value) for key, value in sections.items()}},
         layout.trained(name),
     )
-    train(made, device)
 
 
 def _own(sections: Sections) -> StageParams:

@@ -122,8 +122,19 @@ def test_commands_queue_each_variant_with_each_seed() -> None:
     assert commands("ablations", ["hinge"], 1)[0][-1] == "evaluate@joint"
 
 
+def test_table_1_is_every_system_and_a_seed_changes_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    (command,) = commands("table1", [], 1)
+    assert {"train_joint.seed=0", "baselines.pix2pix.seed=0", "evaluate@joint", "evaluate@pix2pix"} < set(command)
+    assert not any("evaluate.splits" in part for part in command), "test is opened"
+    monkeypatch.setattr(ablations, "finished", lambda: {"table1-as-it-is-s0": "1", "table1-as-it-is-s1": "2"})
+    monkeypatch.setattr(ablations, "measured", lambda commit, systems, split: {commit: (sorted(systems), split)})
+    seeds = ablations.seeds_of_table_1("test")
+    assert [list(seed) for seed in seeds] == [["1"], ["2"]]
+    assert seeds[0]["1"] == (sorted(params()["evaluate"]["systems"]), "test")
+
+
 def test_unknown_names_are_told() -> None:
-    with pytest.raises(UserError, match="no family 'table9'; there are table2"):
+    with pytest.raises(UserError, match="no family 'table9'; there are table1, table2"):
         commands("table9", [], 1)
     with pytest.raises(UserError, match=r"no variant \['nope'\]; there are original"):
         commands("table3", ["nope"], 1)

@@ -29,7 +29,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two systems measured on val and test."""
     monkeypatch.chdir(tmp_path)
     text = (
-        "evaluate: {systems: {joint: joint}, splits: [], threshold: 0.5}\ncrop: {size: 64}\nstyles: {names: [xdog]}\n"
+        "evaluate: {systems: {joint: joint}, splits: [], threshold: 0.5}\ncrop: {size: 64}\n"
+        "styles: {names: [xdog]}\nbaselines: {names: [], refined: []}\n"
     )
     (tmp_path / "params.yaml").write_text(text)
     for system, better in (("joint", 2), ("apart", 0)):
@@ -62,6 +63,22 @@ def test_a_run_is_kept_with_all_that_made_it_and_shown(workspace: Path) -> None:
     assert made.startswith("# Results\n")
     assert made.endswith("and more")
     assert recorded.refreshed(made, workspace / "docs/results") == made
+
+
+def test_robustness_is_kept_as_a_table_a_score(workspace: Path) -> None:
+    with pytest.raises(UserError, match="run: dvc repro robustness"):
+        recorded.record("broken", "dvc repro", "robustness", "", workspace / "data")
+    to = workspace / "data/robustness/val"
+    to.mkdir(parents=True)
+    kinds = {"clean": {"psnr": 20.0, "fid": None}, "thick": {"psnr": 18.5, "fid": None}}
+    (to / "details.json").write_text(json.dumps({"n": 8, "systems": {"joint": kinds, "pix2pix": kinds}}))
+    recorded.record("broken", "dvc repro", "robustness", "", workspace / "data")
+    page = "<!-- results: broken psnr -->\n<!-- end of results -->"
+    made = recorded.refreshed(page, workspace / "docs/results")
+    assert "**Robustness, 8 faces of val, psnr**" in made
+    assert "| thick | 18.5 | 18.5 |" in made
+    with pytest.raises(UserError, match="it has psnr"):
+        recorded.refreshed(page.replace("psnr", "fid"), workspace / "docs/results")
 
 
 def test_what_an_evaluation_under_way_has_written_is_not_read(workspace: Path) -> None:

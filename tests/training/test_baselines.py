@@ -14,11 +14,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from baseline_params import CYCLEGAN, DRIT, PIX2PIX, ROWS, drawing, face, write_pairs
 from test_reliability import RUNNER, TWO, history, run
 
+import pipeline.core.params
 from pipeline.core.dataset import read_split
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
 from pipeline.core.params import ParamsError
 from pipeline.drawing.face_prior import Eyes
+from pipeline.evaluation import table_1
 from pipeline.training.baselines import deepfacedrawing, pix2pix
 from pipeline.training.checkpoint import load_tensors
 from pipeline.training.device import Device
@@ -95,6 +97,16 @@ def test_what_is_opened_is_what_was_trained(name: str, data: Path) -> None:
     assert made.dtype == np.uint8
     assert np.abs(system(sketches[3:4])[0].astype(int) - made[3:4]).max() <= 1
     assert system(np.full_like(sketches[:1], 255))[0].shape == (1, 64, 64, 3)
+
+
+def test_what_a_training_takes_is_timed_and_nothing_is_written(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train("pix2pix", data)
+    monkeypatch.setattr(pipeline.core.params, "load", lambda *_: PIX2PIX)
+    before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
+    images = table_1.trained_on(Layout(data), "pix2pix")
+    assert images == {"pix2pix": 6}
+    assert table_1.training_speed(images, Layout(data), "cpu") > 0
+    assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
 
 
 def test_drawings_are_dark_on_white_for_published_nets() -> None:
