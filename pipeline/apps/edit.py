@@ -28,8 +28,8 @@ from pipeline.stages.crop.settings import CropParams, Matrix, Unusable
 from pipeline.stages.hed import HedParams, holistic
 from pipeline.stages.pack import PackParams, product
 from pipeline.training.checkpoint import below, load_tensors
-from pipeline.training.edit import CHANNELS
-from pipeline.training.erasing import NO_COLOUR, given
+from pipeline.training.edit import CHANNELS, COLOURS
+from pipeline.training.erasing import FAR, NO_COLOUR, coloured, given
 from pipeline.training.nets import make_generator
 from pipeline.weights.registry import shipped
 
@@ -68,8 +68,9 @@ class Editor:
         parts = (unit(photo), hints.strokes[..., None], hints.colours, mask, grain[..., None], proposal)
         whole = [torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)[None].to(self.device) for part in parts]
         photos, strokes, colours, masks, noise, proposals = whole
-        made = self.module(given(photos, strokes, colours, masks, noise[:, 0], proposals))
-        return to_uint8(made[0].float().permute(1, 2, 0).cpu().numpy())
+        asked = given(photos, strokes, colours, masks, noise[:, 0], proposals)
+        made = coloured(self.module(asked).float(), asked[:, COLOURS], FAR)
+        return to_uint8(made[0].permute(1, 2, 0).cpu().numpy())
 
     def proposal(self, photo: Photo, hints: Hints, lines: Edges) -> Photo:
         """The ISN's photo of the crop's lines with those drawn in what is erased; gray without an ISN."""

@@ -25,7 +25,7 @@ from pipeline.training.propose import ProposeParams
 from pipeline.training.trainers import FRAMING, Needs, TrainingStage, weighted_sum
 
 CHANNELS = (12, 3)
-MASK, PROPOSAL = slice(7, 8), slice(9, 12)  # of what the net is given
+COLOURS, MASK, PROPOSAL = slice(4, 7), slice(7, 8), slice(9, 12)  # of what the net is given
 MEASURES = ("erased_l1",)
 
 
@@ -124,7 +124,7 @@ class Edit(OneGan):
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
         asked, whole = self.filled(batch)
-        colours = torch.where(asked[:, 4:7] >= 0, asked[:, 4:7], asked[:, :3] + asked[:, MASK])
+        colours = torch.where(asked[:, COLOURS] >= 0, asked[:, COLOURS], asked[:, :3] + asked[:, MASK])
         columns = {"erased": colours, "strokes": asked[:, 3:4], "proposal": asked[:, PROPOSAL]}
         return columns | {"filled": whole, "photo": batch["photo"]}
 

@@ -1,6 +1,7 @@
 """What is erased and hinted at in training photos: masks as free-form strokes, features, boxes and hair; colours.
 
-Masks follow DeepFill v2 (Yu et al. 2019) and SC-FEGAN (Jo & Park 2019). Mask 1 = erased. Lengths are px at 256.
+Masks follow DeepFill v2 (Yu et al. 2019) and SC-FEGAN (Jo & Park 2019), colours the latter: one over a whole part of
+the photo, as a person paints. Mask 1 = erased. Lengths are px at 256.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from pipeline.training.face_map import BROWS, EYES, MOUTH, NOSE, Box
 Mask = NDArray[np.uint8]
 FEATURES: tuple[tuple[Box, ...], ...] = (EYES, BROWS, (NOSE,), (MOUTH,), (*EYES, *BROWS))
 NO_COLOUR = -1.0  # as SC-FEGAN
-CELLS = 16  # ours: a hint is the mean colour of one of 16 x 16 cells
+PAINTS, CELLS, ROUNDS = 6, 64, 4  # ours: a photo in six colours, by four rounds over the means of 64 x 64 cells
+NEAR, FAR = 28, 8  # ours: what part of the side two passes of a square mean go over that says what colour is there
 TURN = 2 * np.pi / 5  # of a brush, on the mean, as DeepFill v2
 
 
@@ -28,9 +30,9 @@ class ErasingParams:
     """How much is erased, and how often what is hinted at."""
 
     feature: Share  # of the samples lose a feature: eyes, brows, nose or mouth
-    hair: Share  # lose hair and what is around the face, in part
+    hair: Share  # lose what is above the forehead, beside the face, or where a beard grows
     box: Share  # lose a box
-    brush_px: Pixels  # width of the widest brush; every sample is brushed at least once
+    brush_px: Pixels  # width of the widest brush, of colours too; every sample is brushed at least once
     strokes: Share  # of the samples show the strokes in what is erased; the rest are filled from nothing
     colours: Share  # show some colours
 
@@ -49,10 +51,9 @@ class Eraser:
         """
         drawn = [self._one(numbers) for numbers in noise.double().cpu().numpy()]
         mask, hints, shown, grain = (torch.from_numpy(np.stack(part)).to(photo) for part in zip(*drawn, strict=True))
-        colours = F.interpolate(F.adaptive_avg_pool2d(photo, CELLS), photo.shape[-2:], mode="nearest")
         seen = hints[:, None] * mask[:, None]
         told = shown[:, None, None, None]
-        hinted = seen * colours + (1 - seen) * NO_COLOUR
+        hinted = seen * painted(photo) + (1 - seen) * NO_COLOUR
         return given(photo, strokes * told, hinted, mask[:, None], grain, torch.lerp(gray(proposal), proposal, told))
 
     def _one(self, numbers: NDArray[np.float64]) -> tuple[NDArray[np.float32] | np.float32, ...]:
@@ -68,7 +69,7 @@ class Eraser:
             mask |= self._box(rng)
         hints = np.zeros_like(mask)
         if chances[3] < self.params.colours:
-            hints = self._brushed(rng, int(rng.integers(1, 5)), self.params.brush_px / 3)
+            hints = self._brushed(rng, int(rng.integers(1, 5)), self.params.brush_px)
         shown = np.float32(chances[4] < self.params.strokes)
         grain = rng.random((self.side, self.side), np.float32)
         return mask.astype(np.float32), hints.astype(np.float32), shown, grain
@@ -99,10 +100,14 @@ class Eraser:
         return mask
 
     def _hair(self, rng: np.random.Generator) -> Mask:
-        """What is above a line across the forehead, or on one side of the face."""
-        mask = np.zeros((self.side, self.side), np.uint8)
-        if rng.random() < 0.5:
-            mask[: max(1, int(self._px(0, rng.uniform(-1.4, -0.6))[1]))] = 1
+        """What is above a line across the forehead, on one side of the face, or around mouth and chin."""
+        mask, place = np.zeros((self.side, self.side), np.uint8), rng.random()
+        if place < 1 / 3:
+            mask[: max(1, int(self._px(0, rng.uniform(-1.4, -0.4))[1]))] = 1
+            return mask
+        if place < 2 / 3:
+            half = rng.uniform(0.8, 1.2) * self._unit * np.array([1.0, 0.75])
+            cv2.ellipse(mask, _pixel(self._px(0, 1.3)), _pixel(half), 0, 0, 360, 1, -1)
             return mask
         edge = int(self._px(rng.uniform(0.9, 1.3), 0)[0])
         mask[:, edge:] = 1
@@ -124,14 +129,48 @@ class Eraser:
         return np.array([0.5, self.eyes.eye_y]) * self.side + self._unit * np.array([u, v])
 
 
+def painted(photo: Tensor) -> Tensor:
+    """Photos (N, 3, S, S) each in a few flat colours, by k-means; SC-FEGAN takes medians of the face's segments."""
+    cells = F.adaptive_avg_pool2d(photo, CELLS).flatten(2)  # (N, 3, P)
+    spread = torch.linspace(0, cells.shape[-1] - 1, PAINTS + 2, device=photo.device)[1:-1].long()
+    first = cells.mean(1).argsort(dim=-1, stable=True)[:, spread]  # from dark to light
+    paints = cells.gather(2, first[:, None].expand(-1, 3, -1))  # (N, 3, PAINTS)
+    for _ in range(ROUNDS):
+        nearest = (cells[..., None] - paints[:, :, None]).square().sum(1).argmin(-1)
+        of = F.one_hot(nearest, PAINTS).to(cells)  # (N, P, PAINTS)
+        count = of.sum(1, keepdim=True)
+        paints = torch.where(count > 0, cells @ of / count.clamp_min(1), paints)
+    flat = (paints @ of.mT).unflatten(-1, (CELLS, CELLS))
+    return F.interpolate(flat, photo.shape[-2:], mode="nearest")
+
+
 def given(photo: Tensor, strokes: Tensor, colours: Tensor, mask: Tensor, noise: Tensor, proposal: Tensor) -> Tensor:
     """What the editing net is given, (N, 12, S, S): photo (N, 3, S, S), strokes, mask (N, 1, S, S), noise (N, S, S).
 
     `colours` (N, 3, S, S): -1 where there is no hint. Of these what is erased alone counts. `proposal` (N, 3, S, S):
-    the ISN's photo of the lines that are left and those drawn; beside the photo it tells how its tones differ.
+    the ISN's photo of the lines that are left and those drawn; beside the photo it tells how its tones differ. It takes
+    the colours on: the ISN cannot tell hair from skin by lines, and G believes what it begins with.
     """
     inside = torch.where(mask > 0, colours, torch.full_like(colours, NO_COLOUR))
-    return torch.cat([photo * (1 - mask), strokes * mask, inside, mask, noise[:, None] * mask, proposal], 1)
+    begun = composed(proposal, coloured(proposal, inside, NEAR), mask)
+    return torch.cat([photo * (1 - mask), strokes * mask, inside, mask, noise[:, None] * mask, begun], 1)
+
+
+def coloured(photo: Tensor, colours: Tensor, over: int) -> Tensor:
+    """Photos (N, 3, S, S) that have the colours (N, 3, S, S; -1 = none) they are given, and their own shapes in them.
+
+    The mean over 1 / `over` of the side changes; what is finer stays.
+    """
+    side, known = photo.shape[-1], (colours[:, :1] >= 0).to(photo)
+    by = _mean(known * (colours - photo), side // over) / _mean(known, side // over).clamp_min(1e-3)
+    return (photo + by * (2 * _mean(known, side // NEAR)).clamp(max=1)).clamp(0, 1)
+
+
+def _mean(values: Tensor, px: int) -> Tensor:
+    """Of squares of about `px`, twice."""
+    for _ in range(2):
+        values = F.avg_pool2d(values, px | 1, 1, px // 2, count_include_pad=False)
+    return values
 
 
 def gray(photo: Tensor) -> Tensor:

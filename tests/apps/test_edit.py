@@ -232,3 +232,16 @@ def test_the_net_that_ships_heeds_strokes_where_it_is_erased_alone(tmp_path: Pat
     )
     assert np.abs(blank - drawn)[mouth > 0].mean() > 40
     assert np.array_equal(drawn[~mask], blank[~mask])
+
+
+def test_the_net_that_ships_paints_hair_of_the_colour_given_over_skin(tmp_path: Path) -> None:
+    editor = open_editor("shipped", tmp_path, torch.device("cpu"))
+    side, brown = editor.crop.size, np.array([0.25, 0.15, 0.1], np.float32)
+    crop = np.full((side, side, 3), (214, 170, 145), np.uint8)
+    mask, ink, colours = np.zeros((side, side), bool), np.zeros((side, side), np.float32), -np.ones(crop.shape)
+    mask[60:140, 60:200] = True
+    ink[70:130, 70:190:12] = 1
+    colours[70:130, 70:190] = brown
+    given = Hints(mask, Strokes(ink), colours.astype(np.float32))
+    made = editor.fill(crop, given, Edges(np.zeros_like(ink)))[80:120, 80:180] / 255
+    assert np.abs(made.mean((0, 1)) - brown).max() < 0.12

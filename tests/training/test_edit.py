@@ -7,8 +7,20 @@ import pytest
 import torch
 
 from pipeline.drawing.face_prior import Eyes
+from pipeline.training.edit import PROPOSAL as PROPOSED
 from pipeline.training.edit import windowed
-from pipeline.training.erasing import NO_COLOUR, Eraser, ErasingParams, composed, given
+from pipeline.training.erasing import (
+    FAR,
+    NEAR,
+    NO_COLOUR,
+    PAINTS,
+    Eraser,
+    ErasingParams,
+    coloured,
+    composed,
+    given,
+    painted,
+)
 
 EYES, SIDE = Eyes(0.48, 0.27), 64
 PROPOSAL = torch.full((16, 3, SIDE, SIDE), 0.4)
@@ -54,6 +66,15 @@ def test_a_feature_erases_where_features_are() -> None:
     assert gained[: SIDE // 4].max() == 0
 
 
+def test_hair_is_erased_above_and_beside_the_face_and_where_a_beard_grows() -> None:
+    blank, numbers = torch.zeros(64, 3, SIDE, SIDE), torch.rand(64, 7, generator=torch.Generator().manual_seed(1))
+    params = ErasingParams(**(vars(BRUSHED) | {"brush_px": 1, "hair": 1}))
+    mask = Eraser(params, EYES, SIDE)(blank, blank[:, :1], numbers, blank)[:, 7]
+    for row, column in [(2, 32), (32, 2), (32, 62), (53, 32)]:  # top, sides, chin
+        assert 0.1 < mask[:, row, column].mean() < 0.9
+    assert mask[:, 36:40, 30:34].mean() < 0.1  # the nose stays
+
+
 @pytest.mark.parametrize(("name", "channels"), [("strokes", slice(3, 4)), ("colours", slice(4, 7))])
 def test_hints_are_given_in_the_share_asked_for(name: str, channels: slice) -> None:
     none, all_ = erased(**{name: 0.0})[:, channels], erased(**{name: 1.0})[:, channels]
@@ -73,6 +94,40 @@ def test_colours_are_those_of_the_photo_there() -> None:
     assert set(asked[:, 4:7].unique().tolist()) == {NO_COLOUR, 0.25}
 
 
+def test_a_photo_is_painted_in_few_colours_each_the_mean_of_its_part() -> None:
+    parts = torch.tensor([[0.1, 0.1, 0.1], [0.9, 0.5, 0.4], [0.2, 0.6, 0.9]])
+    where = torch.arange(SIDE)[:, None].expand(-1, SIDE) * 3 // SIDE
+    noise = 0.02 * torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    made = painted(parts[where].permute(2, 0, 1)[None] + noise)[0].flatten(1)
+    assert len(made.unique(dim=1).T) <= PAINTS
+    truth = parts[where].permute(2, 0, 1).flatten(1)
+    assert (made - truth).abs().max() < 0.06  # no colour is of two parts
+    assert (made - truth).abs().mean() < noise.abs().mean()
+
+
+@pytest.mark.parametrize("over", [NEAR, FAR])
+def test_what_takes_a_colour_on_keeps_its_lines(over: int) -> None:
+    photo = torch.full((1, 3, SIDE, SIDE), 0.6)
+    photo[..., ::3] = 0.3  # lines, two px apart
+    colours = torch.full_like(photo, NO_COLOUR)
+    colours[:, :, 24:, :] = torch.tensor([0.3, 0.5, 0.7])[:, None, None]
+    made = coloured(photo, colours, over)
+    inside = made[0, :, 40:55, 9:54]
+    torch.testing.assert_close(inside.mean((1, 2)), torch.tensor([0.3, 0.5, 0.7]), atol=0.02, rtol=0)
+    torch.testing.assert_close(inside[..., 1::3] - inside[..., ::3], torch.full((3, 15, 15), 0.3), atol=0.02, rtol=0)
+    assert torch.equal(made[:, :, :16], photo[:, :, :16])
+    assert torch.equal(coloured(photo, torch.full_like(photo, NO_COLOUR), over), photo)
+
+
+def test_a_proposal_has_the_colours_that_are_given_where_it_is_erased_alone() -> None:
+    photo, strokes, _ = batch(1)
+    mask, red = torch.zeros(1, 1, SIDE, SIDE), torch.zeros_like(photo)
+    mask[..., 16:48, 16:48], red[:, 0] = 1, 1
+    begun = given(photo, strokes, red, mask, torch.zeros(1, SIDE, SIDE), PROPOSAL[:1])[:, PROPOSED]
+    torch.testing.assert_close(begun[0, :, 24:40, 24:40].mean((1, 2)), torch.tensor([1.0, 0, 0]))
+    assert (begun == 0.4).all(1)[mask[:, 0] == 0].all()
+
+
 def test_the_same_numbers_erase_the_same_and_others_other_parts() -> None:
     photo, strokes, noise = batch()
     eraser = Eraser(ErasingParams(0.5, 0.5, 0.5, 30, 0.5, 0.5), EYES, SIDE)
@@ -90,7 +145,7 @@ def test_of_hints_what_is_erased_alone_counts() -> None:
     mask[..., 20:30, 20:30] = 1
     asked = given(photo, strokes, torch.full_like(photo, 0.5), mask, torch.ones(1, SIDE, SIDE), photo)
     assert asked.shape == (1, 12, SIDE, SIDE)
-    assert torch.equal(asked[:, 9:], photo)  # whole, to compare with what is left
+    assert torch.equal((asked[:, 9:] - photo) * (1 - mask), 0 * photo)  # whole, to compare with what is left
     assert (asked[:, 4] == 0.5).sum() == 100
     assert asked[:, 8].sum() == 100
 
