@@ -90,7 +90,7 @@ def test_a_wrong_profile_is_refused_and_nothing_written(workspace: Path, text: s
 
 
 def test_an_unknown_profile_is_named_with_those_that_are_known(workspace: Path) -> None:
-    with pytest.raises(ParamsError, match=r"no profile 'papper'; there are baselines, best, cufs"):
+    with pytest.raises(ParamsError, match=r"no profile 'papper'; there are baselines, baselines-256, best"):
         run("papper")
 
 
