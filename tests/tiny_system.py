@@ -21,9 +21,9 @@ SCN = ModulatedParams("modulated", **OPTIONS, code=1)
 ISN = StyledParams("styled", **OPTIONS, code=CODE, dropped=0.5)
 
 
-def write_system(path: Path, **card: object) -> None:
+def write_system(path: Path, seed: int = 0, **card: object) -> None:
     """An untrained system whose level and style matter."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     nets = {"scn": make_generator(SCN, (1, 1)), "isn": make_generator(ISN, (1, 3))}
     for net in nets.values():
         for name, value in net.named_parameters():

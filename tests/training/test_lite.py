@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
+from scipy.ndimage import gaussian_filter
 
 from pipeline.apps.torch_nets import TorchNet, load_system, open_weights
 from pipeline.core.dataset import Split, read_split
@@ -17,6 +19,7 @@ from pipeline.core.params import build, load
 from pipeline.core.polarity import strokes_of, unit
 from pipeline.training import teach
 from pipeline.training.device import Device
+from pipeline.training.lessons import open_teacher
 from pipeline.training.lite import TRAINER, LiteParams, StudentParams
 from pipeline.training.trainers import train_stage
 from tests.tiny_system import write_system
@@ -70,6 +73,28 @@ def test_what_is_taught_is_what_the_teacher_makes(taught: Path) -> None:
     told = split.told["style"].any(1)
     assert told.any()
     assert not told.all()
+
+
+def test_what_is_finer_than_the_blur_comes_from_the_sharper_system(taught: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    write_system(other, seed=1)
+    teacher, sharper = open_teacher("mine", taught, "cpu"), open_teacher(str(other), taught, "cpu")
+    strokes = np.random.default_rng(0).random((2, SIDE, SIDE), np.float32)
+    photos = teacher.isn(strokes, sharper.isn.style(np.zeros((2, SIDE, SIDE, 3), np.uint8)))
+    finer = sharper.isn(strokes, sharper.isn.style(teach.rgb(photos)))
+    mixed = teach.detailed(sharper, 2.0, strokes, photos)
+    coarse, fine = blurred(mixed), mixed - blurred(mixed)
+    assert apart(coarse, blurred(photos)) < apart(coarse, blurred(finer)) / 3
+    assert apart(fine, finer - blurred(finer)) < apart(fine, photos - blurred(photos)) / 3
+
+
+def blurred(photos: NDArray[np.float32]) -> NDArray[np.float32]:
+    smooth: NDArray[np.float32] = gaussian_filter(photos, (0, 0, 2, 2))
+    return smooth
+
+
+def apart(these: NDArray[np.float32], those: NDArray[np.float32]) -> float:
+    return float(np.linalg.norm(these - those))
 
 
 def test_it_is_taught_the_same_again_and_goes_on_where_it_was_killed(
