@@ -1,11 +1,15 @@
 """What a benchmark has measured stays told, whatever comes after."""
 
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import generate
+from benchmarks import detect, generate
+from pipeline.core.image_io import write_photo
+from pipeline.stages.crop.settings import Unusable
 
 
 @pytest.fixture
@@ -49,3 +53,24 @@ def test_generating_is_compared_in_turns(monkeypatch: pytest.MonkeyPatch, capsys
     assert told[0] == "--help: 0.10 s"
     assert "lite, onnx: 100 ms a drawing, 190 of processors, 2.00 times torch; first 1.0 s" in told
     assert "lite: all but the nets 30 ms, 31 of processors" in told
+
+
+def test_detectors_see_the_same_photos_a_refused_one_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: dict[str, list[tuple[int, ...]]] = {name: [] for name in detect.DETECTORS}
+
+    def looked(name: str, photo: np.ndarray) -> None:
+        seen[name].append(photo.shape)
+        sum(range(20_000 if name == "own" else 200_000))
+        raise Unusable("no face")
+
+    for name in detect.DETECTORS:
+        monkeypatch.setitem(detect.LOCATORS, name, lambda path, photo, crop, name=name: looked(name, photo))
+    write_photo(tmp_path / "p.png", np.zeros((100, 80, 3), np.uint8))
+    monkeypatch.setattr(sys, "argv", ["detect", str(tmp_path / "p.png")])
+    detect.main()
+    assert seen["own"] == seen["haar"] == [(640, 512, 3)] * detect.ROUNDS
+    haar, own = capsys.readouterr().out.splitlines()
+    assert haar.endswith("1.00 of haar's")
+    assert float(own.split()[3]) < 0.5

@@ -19,8 +19,7 @@ RIVAL = 0.6  # of the largest face: as large a one beside it is another person
 
 def locate_own(path: Path, photo: Photo, params: CropParams) -> Found:
     """The largest face of the turn in which the net is surest; its eye points, refined to the pupils."""
-    small, shrink = searched(photo)
-    gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    gray, shrink = searched(np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.uint8))
     turn, faces = _faces(gray)
     if not faces:
         raise Unusable("no face")
