@@ -88,7 +88,8 @@ def open_editor(model: str, data: Path, device: torch.device) -> Editor:
     if model == "mine":
         path = Layout(data).trained("edit") / "weights.safetensors"
     if not path.exists():
-        raise UserError(f"--model {printable(model)}: {printable(path)} is missing; train it: cali-sketch train edit")
+        remedy = "train it: cali-sketch train edit; or use --model shipped"
+        raise UserError(f"--model {printable(model)}: {printable(path)} is missing; {remedy}")
     tensors, about = load_tensors(path)
     if "edit" not in about.get("params", {}):
         raise UserError(f"--model {printable(model)}: no editing net; train one: cali-sketch train edit")
@@ -228,7 +229,15 @@ def read_hints(photo: Photo, mask: Path, strokes: Path | None, colours: Path | N
     if colours is not None:
         rgb = _on_white(colours, shape, "colour")
         painted = np.where((rgb < 250).any(-1, keepdims=True), unit(rgb), NO_COLOUR).astype(np.float32)
-    return Hints(erased, strokes_of(paper), painted)
+    found = Hints(erased, strokes_of(paper), painted)
+    _check_drawn("strokes", strokes, found.strokes > 0.1, erased)
+    _check_drawn("colour", colours, painted[..., 0] >= 0, erased)
+    return found
+
+
+def _check_drawn(what: str, path: Path | None, drawn: Mask, erased: Mask) -> None:
+    if path is not None and not (drawn & erased).any():
+        raise UserError(f"--{what} {printable(path)}: nothing is drawn where --mask erases")
 
 
 def _mask(path: Path, shape: tuple[int, ...]) -> Mask:

@@ -74,8 +74,10 @@ def _named(entry: Entry) -> list[str]:
 def read_index(path: Path) -> FaceIndex:
     """Raises UserError for a file that is missing, no index, cut short or of another version."""
     name = printable(path)
+    if path.is_dir():
+        raise UserError(f"{name}: a folder; name the file of an index")
     if not path.is_file():
-        raise UserError(f"{printable(path)}: no such index; make one: cali-sketch index FOLDER --out {name}")
+        raise UserError(f"{name}: no such index; make one: cali-sketch index FOLDER --out {name}")
     try:
         with safe_open(path, framework="np") as file:
             about = json.loads((file.metadata() or {}).get("about", "{}"))

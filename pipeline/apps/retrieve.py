@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.apps.embeddings import SIDE, Embedding, Vector, opened
-from pipeline.apps.face_index import Entry, FaceIndex, check_settings, read_index
+from pipeline.apps.embeddings import EMBEDDINGS, SIDE, Embedding, Vector, opened
+from pipeline.apps.face_index import ANEW, Entry, FaceIndex, check_settings, read_index
 from pipeline.apps.faces import Asked, Face, faces, numbered, told
 from pipeline.apps.pictures import work
 from pipeline.apps.system import System
@@ -62,6 +62,8 @@ def comparing(index: Path) -> tuple[FaceIndex, Embedding, CropParams]:
     Raises UserError for one without faces and one that was made in another way than this program compares.
     """
     crop, known = params.load(CropParams, "crop"), read_index(index)
+    if known.embedding not in EMBEDDINGS:
+        raise UserError(f"{printable(index)}: faces by '{printable(known.embedding)}', which is not known here; {ANEW}")
     alone = bool(known.settings.get("face_alone"))
     name, embedding = opened(known.embedding, Eyes(crop.eye_y, crop.eye_distance), alone)
     check_settings(index, known, name, embedding.settings)

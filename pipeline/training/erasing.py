@@ -21,7 +21,7 @@ Mask = NDArray[np.uint8]
 FEATURES: tuple[tuple[Box, ...], ...] = (EYES, BROWS, (NOSE,), (MOUTH,), (*EYES, *BROWS))
 NO_COLOUR = -1.0  # as SC-FEGAN
 PAINTS, CELLS, ROUNDS = 6, 64, 4  # ours: a photo in six colours, by four rounds over the means of 64 x 64 cells
-NEAR, FAR = 28, 8  # ours: what part of the side two passes of a square mean go over that says what colour is there
+NEAR, FAR = 50, 8  # ours: what part of the side two passes of a square mean go over that says what colour is there
 TURN = 2 * np.pi / 5  # of a brush, on the mean, as DeepFill v2
 
 

@@ -197,6 +197,15 @@ def test_a_wrong_mask_is_one_sentence(mask: np.ndarray, sentence: str, tmp_path:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("name", ["strokes", "colour"])
+def test_what_is_drawn_beside_the_mask_is_one_sentence(name: str, tmp_path: Path) -> None:
+    mask, drawn = layer(tmp_path / "m.png", (255 * hints().mask).astype(np.uint8)), np.full_like(FACE, 255)
+    drawn[:20] = 0
+    beside = layer(tmp_path / "d.png", drawn)
+    with pytest.raises(UserError, match=f"--{name} .*d.png: nothing is drawn where --mask erases"):
+        read_hints(FACE, mask, *((beside, None) if name == "strokes" else (None, beside)))
+
+
 def test_a_photo_without_a_face_and_a_file_without_a_net_are_said(editor: Editor, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no face.*one upright face"):
         edit(Path("p.png"), np.full_like(FACE, 120), hints(), editor, None)

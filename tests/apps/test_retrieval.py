@@ -75,8 +75,10 @@ def test_what_is_no_index_is_told_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no index")
     save_file({"a": np.zeros(2, np.float32)}, tmp_path / "tensors")
     (tmp_path / "later").write_bytes(data.replace(b'\\"index\\": 1', b'\\"index\\": 2'))
+    (tmp_path / "folder").mkdir()
     for name, words in (
         ("missing", "no such index"),
+        ("folder", "a folder; name the file"),
         ("cut", "cut short"),
         ("text", "no index"),
         ("tensors", "another file of tensors"),
@@ -85,6 +87,9 @@ def test_what_is_no_index_is_told_in_one_sentence(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=words) as told:
             read_index(tmp_path / name)
         assert "\n" not in str(told.value)
+    (tmp_path / "unknown").write_bytes(data.replace(b'\\"pixels\\"', b'\\"pixelz\\"'))
+    with pytest.raises(UserError, match="unknown: faces by 'pixelz', which is not known here; delete it"):
+        retrieve.comparing(tmp_path / "unknown")
     known = read_index(whole)
     with pytest.raises(UserError, match="faces by 'pixels', not by 'shapes'"):
         check_settings(whole, known, "shapes", {})
@@ -96,7 +101,7 @@ def test_what_is_no_index_is_told_in_one_sentence(tmp_path: Path) -> None:
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three demo faces, aligned as they are, and a picture without a face."""
-    text = (ROOT / "params.yaml").read_text().replace("detector: haar", "detector: aligned")
+    text = (ROOT / "params.yaml").read_text().replace("detector: own", "detector: aligned")
     (tmp_path / "params.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     for seed in (1, 2, 3):

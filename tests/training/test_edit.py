@@ -107,15 +107,15 @@ def test_a_photo_is_painted_in_few_colours_each_the_mean_of_its_part() -> None:
 
 @pytest.mark.parametrize("over", [NEAR, FAR])
 def test_what_takes_a_colour_on_keeps_its_lines(over: int) -> None:
-    photo = torch.full((1, 3, SIDE, SIDE), 0.6)
+    photo, wanted = torch.full((1, 3, 128, 128), 0.6), torch.tensor([0.3, 0.5, 0.7])
     photo[..., ::3] = 0.3  # lines, two px apart
     colours = torch.full_like(photo, NO_COLOUR)
-    colours[:, :, 24:, :] = torch.tensor([0.3, 0.5, 0.7])[:, None, None]
+    colours[:, :, 48:] = wanted[:, None, None]
     made = coloured(photo, colours, over)
-    inside = made[0, :, 40:55, 9:54]
-    torch.testing.assert_close(inside.mean((1, 2)), torch.tensor([0.3, 0.5, 0.7]), atol=0.02, rtol=0)
-    torch.testing.assert_close(inside[..., 1::3] - inside[..., ::3], torch.full((3, 15, 15), 0.3), atol=0.02, rtol=0)
-    assert torch.equal(made[:, :, :16], photo[:, :, :16])
+    inside = made[0, :, 80:110, 30:90]
+    torch.testing.assert_close(inside.mean((1, 2)), wanted, atol=0.02, rtol=0)
+    torch.testing.assert_close(inside[..., 1::3] - inside[..., ::3], torch.full((3, 30, 20), 0.3), atol=0.02, rtol=0)
+    assert torch.equal(made[:, :, :40], photo[:, :, :40])
     assert torch.equal(coloured(photo, torch.full_like(photo, NO_COLOUR), over), photo)
 
 

@@ -112,6 +112,7 @@ function controls() {
   const scn = el("input", { type: "checkbox", role: "switch", id: "calibrate", checked: true, onchange: () => { choice.calibrated = scn.checked; sendAll(); } });
   return el("div", { class: "controls" }, el("h3", {}, "Colour"), parts.palette,
     el("label", { class: "other", for: "other-colour" }, parts.other, el("span", {}, "Another colour")),
+    el("p", { class: "hint" }, "Hair and the frames of glasses: paint their colour, then draw their lines."),
     el("label", { class: "switch", for: "calibrate" }, scn, el("span", {}, "Calibrate my strokes")),
     el("p", { class: "hint" }, "A rough hand's lines go through the net that makes them those of a face."));
 }
