@@ -204,8 +204,8 @@ def test_edges_of_whole_pictures_are_plain_and_say_so_where_crops_have_local_one
 def test_sketch_takes_the_detector_as_it_stands(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo(here / "p.png")
     text = (ROOT / "params.yaml").read_text()
-    assert "detector: haar" in text
-    (here / "params.yaml").write_text(text.replace("detector: haar", "detector: landmarks"))
+    assert "detector: own" in text
+    (here / "params.yaml").write_text(text.replace("detector: own", "detector: landmarks"))
     command = ("sketch", "p.png", "--out", "o", "--style", "xdog", "--jobs", "1")
     assert called(*command) == 1
     (item,) = json.loads((here / "o/summary.json").read_text())["items"]

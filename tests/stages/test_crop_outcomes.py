@@ -168,7 +168,7 @@ def test_a_photo_that_kills_its_process_is_one_row(
     assert "killed" in details["01.png"]
 
 
-@pytest.mark.parametrize("detector", ["haar", "landmarks", "aligned"])
+@pytest.mark.parametrize("detector", ["own", "landmarks", "aligned"])
 def test_a_dot_is_too_small_for_every_detector(folder: Path, tmp_path: Path, detector: str) -> None:
     for size in ((1, 1), (1, 100), (100, 1)):
         picture(5).resize(size).save(folder / f"{size[0]}x{size[1]}.png")
