@@ -35,7 +35,8 @@ def share_of_rate(rate: str, progress: float) -> float:
 
 
 class Side:
-    """Nets that one Adam updates. On several devices their gradients are averaged before each update.
+    """Nets that one Adam updates. On several devices their gradients are averaged before each update, and so are the
+    running statistics of a batch norm, which in a step is of each device's own share.
 
     The nets are called as they are, in `fabric.autocast()`: any number of times, in any order, before one update.
     """
@@ -57,6 +58,9 @@ class Side:
             for parameter in self.nets.parameters():
                 if parameter.grad is not None:
                     parameter.grad = self.fabric.all_reduce(parameter.grad)  # type: ignore[assignment]
+            for statistic in self.nets.buffers():
+                if statistic.is_floating_point():
+                    statistic.copy_(self.fabric.all_reduce(statistic))  # type: ignore[arg-type]
         norm = nn.utils.clip_grad_norm_(self.nets.parameters(), self.clip or torch.inf)
         if norm <= LARGEST:  # false for what is no number
             self.adam.step()

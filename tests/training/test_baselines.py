@@ -69,7 +69,10 @@ def test_a_killed_run_ends_with_the_same_bytes(name: str, data: Path, monkeypatc
 
 @pytest.mark.slow
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
-    """Of a batch that they share. DRIT's noise is of each process: it is trained, and that is all that is asked."""
+    """Of a batch that they share. DRIT's noise is of each process: it is trained, and that is all that is asked.
+
+    DeepFaceDrawing's batch norm is of each one's share: about the same is asked.
+    """
     for name, launcher in (("one", ()), ("two", TWO)):
         data = str(write_pairs(tmp_path / name))
         done = run(*launcher, str(RUNNER), "train", data, *ROWS, cache=tmp_path / f"cache_{name}")
@@ -79,7 +82,9 @@ def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
         a, b = (load_tensors(folder / "weights.safetensors")[0] for folder in (one, two))
         assert {key: value.shape for key, value in a.items()} == {key: value.shape for key, value in b.items()}
         assert all(value.isfinite().all() for value in b.values())
-        if name != "drit":
+        if name == "deepfacedrawing":
+            np.testing.assert_allclose(history(two), history(one), rtol=0.15, err_msg=name)
+        elif name != "drit":
             np.testing.assert_allclose(history(two), history(one), rtol=1e-2, atol=1e-4, err_msg=name)
             off = torch.cat([(a[key].float() - b[key].float()).abs().flatten() for key in a])
             assert off.quantile(0.99) < 1e-4, name
@@ -267,6 +272,20 @@ def test_cyclegan_makes_photos_of_drawings_without_pairs() -> None:
     for step in range(60):
         trainer.step({"sketch": strokes[step % 4][None], "photo": photo[4 + step % 4][None]})
     assert off() < min(0.15, before)
+
+
+@pytest.mark.slow
+def test_pix2pix_learns_eight_pairs_by_heart() -> None:
+    """PSNR above 30 dB at 64 px, the mean of the eight, without chance and statistics of a batch."""
+    net = replace(PIX2PIX.net, width=16, norm="instance", dropout=0.0)
+    params = replace(PIX2PIX, net=net, optimizer=replace(PIX2PIX.optimizer, lr=2e-3))
+    torch.manual_seed(0)
+    trainer, (strokes, photo), steps = pix2pix.Pix2Pix(CPU.fabric(), params), pairs(), 200
+    for step in range(steps):
+        trainer.set_progress(step / steps)
+        trainer.step({"sketch": strokes, "photo": photo})
+    off = (trainer.made(strokes) - photo).square().mean((1, 2, 3))
+    assert float((-10 * off.log10()).mean()) > 30
 
 
 @pytest.mark.parametrize("name", ROWS)
