@@ -122,7 +122,7 @@ def test_sketch_and_generate(checkout: Checkout) -> None:
         (("sketch", "face.png", "--out", "o", "--style", "oil"), "no style 'oil'"),
         (("generate", "face.png", "--out", "params.yaml"), "params.yaml"),
         (("generate", "face.png", "--out", "o", "--model", "README.md"), "not whole"),
-        (("profile", "nope"), "no profile 'nope'; there are baselines, best, cufs"),
+        (("profile", "nope"), "no profile 'nope'; there are baselines, baselines-256, best"),
         (("evaluate", "--data", "nowhere"), "missing; train first"),
         (("pack", "--data", "nowhere"), "run: dvc repro crop"),
         (("train", "scn", "--data", "nowhere"), "run: dvc repro pack"),
