@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -329,8 +330,8 @@ def finished() -> dict[str, str]:
     `dvc exp show --all-commits` tells the same after it has read every commit's params and metrics: minutes.
     """
     listed = ("git", "for-each-ref", "--sort=committerdate", "--format=%(refname:lstrip=4) %(objectname)", REFS)
-    done = subprocess.run(listed, capture_output=True, text=True)
-    if done.returncode:
+    done = subprocess.run(listed, capture_output=True, text=True) if shutil.which("git") else None
+    if done is None or done.returncode:
         raise UserError(NO_GIT)
     return dict(line.split() for line in done.stdout.splitlines())
 

@@ -179,6 +179,12 @@ def test_without_git_one_is_told_what_to_type(tmp_path: Path, monkeypatch: pytes
         finished()
 
 
+def test_a_machine_without_git_is_told_what_experiments_need(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="git init"):
+        ablations.finished()
+
+
 def test_a_family_is_completed_by_the_same_command(
     repository: Callable[..., str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
