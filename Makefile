@@ -9,7 +9,7 @@ setup: $(VENV)/.installed
 $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in ((3, 11), (3, 12)) else "Python 3.11 or 3.12 needed, this is %d.%d; set PYTHON=" % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -r requirements.lock
+	$(BIN)/pip install -q --no-compile -r requirements.lock # what is imported is compiled then
 	$(BIN)/pip install -q --no-deps -e .
 	touch $@
 
