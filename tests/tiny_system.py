@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from pipeline.training.checkpoint import prefixed, save_tensors
+from pipeline.training.checkpoint import both_nets, save_tensors
 from pipeline.training.nets import ModulatedParams, StyledParams, make_generator
 
 CODE, SIZE = 6, 64
@@ -31,5 +31,4 @@ def write_system(path: Path, seed: int = 0, **card: object) -> None:
                 torch.nn.init.normal_(value, 0, 0.5)
     torch.nn.init.normal_(nets["isn"].encoder.head.weight, 0, 0.3)
     about = {"size": SIZE, "params": {k: {"net": {"generator": vars(p)}} for k, p in {"scn": SCN, "isn": ISN}.items()}}
-    tensors = {k: v for name, net in nets.items() for k, v in prefixed(f"{name}/g/", net.state_dict()).items()}
-    save_tensors(path, tensors, about | card)
+    save_tensors(path, both_nets(**nets), about | card)

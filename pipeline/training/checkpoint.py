@@ -17,7 +17,7 @@ import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
@@ -74,6 +74,11 @@ def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Inverse of `prefixed`, of what has that prefix."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def both_nets(scn: nn.Module, isn: nn.Module) -> dict[str, Tensor]:
+    """Tensors of generators, named as a joint system's file names them."""
+    return prefixed("scn/g/", scn.state_dict()) | prefixed("isn/g/", isn.state_dict())
 
 
 def run_key(params: Any, data_digest: str, files: Sequence[Path]) -> str:

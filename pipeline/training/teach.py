@@ -6,7 +6,7 @@ data/taught/SPLIT/index.json           as of pack; told: names of what each samp
                  photo.npy             what its ISN makes of those, RGB; with `detail` another's ISN adds what is fine
                  told/level.npy        float32 (N, 1): how far the strokes may leave the drawing
                  told/style.npy        float32 (N, code): tones; 0, the neutral ones, for some
-data/taught/teacher.safetensors        the encoder that reads tones; nothing where the teacher has none
+data/taught/teacher.safetensors        the teacher's nets, as of a joint system
 """
 
 from collections.abc import Callable
@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.generators.modulated import ReadsStyles
 from pipeline.core.allowed import FilePath, Items, OptionalPath, Range, Seed, Share
 from pipeline.core.dataset import Split, read_split
 from pipeline.core.layout import TAUGHT, Layout
@@ -27,7 +26,7 @@ from pipeline.core.level import USUAL_LEVEL
 from pipeline.core.polarity import sketch_of, to_uint8
 from pipeline.drawing.scale import face_scale
 from pipeline.styles import StyleName
-from pipeline.training.checkpoint import save_tensors
+from pipeline.training.checkpoint import both_nets, save_tensors
 from pipeline.training.data import AugmentParams, Batch, Batches
 from pipeline.training.human_hand import HandParams
 from pipeline.training.lessons import BATCH, Lessons, Made, Teacher, open_teacher, write_lessons, written
@@ -117,8 +116,9 @@ def run(params: TeachParams, data: Path, device: str) -> None:
 
     teachers = [teacher, *([sharper] if sharper else [])]
     with written(replace(layout, packed_as=TAUGHT).packed, params, Path(__file__), teachers, splits, write) as folder:
-        encoder = teacher.isn.module.encoder.state_dict() if isinstance(teacher.isn.module, ReadsStyles) else {}
-        save_tensors(folder / TEACHER_FILE, encoder, {"teacher": params.teacher})
+        save_tensors(
+            folder / TEACHER_FILE, both_nets(teacher.scn.module, teacher.isn.module), {"teacher": params.teacher}
+        )
 
 
 def _teach(
