@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.apps.faces import Asked, Face, Style, calibrated, faces, style_code
+from pipeline.apps.faces import Asked, Face, Style, calibrated, faces, look
+from pipeline.apps.look import Look, tones
 from pipeline.apps.system import System
 from pipeline.apps.understand import Intake
 from pipeline.core.errors import UserError
@@ -65,8 +66,8 @@ class CaliSketch:
 
     @property
     def tones(self) -> tuple[str, ...]:
-        """Names that `tone` may have; none of a system that takes none."""
-        return tuple(self._system.card.get("tones", {})) if self._system.takes_styles else ()
+        """Names that `tone` may have."""
+        return tones(self._system)
 
     def generate(self, drawing: Drawing, **how: Unpack[How]) -> Face:
         """One drawing -> its first face: drawing as understood (S, S), strokes (S, S), photo (S, S, 3), notes.
@@ -77,13 +78,13 @@ class CaliSketch:
 
     def generate_many(self, drawings: Iterable[Drawing], **how: Unpack[How]) -> list[Face]:
         """The first face of each drawing, in order, in the same colours."""
-        system, code, intake = self._told(how)
-        return [_faces(system, drawing, intake, code)[0] for drawing in drawings]
+        system, wanted, intake = self._told(how)
+        return [_faces(system, drawing, intake, wanted)[0] for drawing in drawings]
 
     def faces(self, drawing: Drawing, **how: Unpack[How]) -> list[Face]:
         """Every face of one drawing, each as `generate` gives it."""
-        system, code, intake = self._told(how)
-        return _faces(system, drawing, intake, code)
+        system, wanted, intake = self._told(how)
+        return _faces(system, drawing, intake, wanted)
 
     def calibrate(self, drawing: Drawing, **how: Unpack[How]) -> Strokes:
         """One drawing -> the calibrated strokes (S, S) of its first face, 1 = ink: the SCN alone, Eq. 1."""
@@ -91,19 +92,19 @@ class CaliSketch:
         with _in_a_sentence(drawing):
             return Strokes(calibrated(system, _picture(drawing), intake)[1][0])
 
-    def _told(self, how: How) -> tuple[System, NDArray[np.float32] | None, Intake]:
+    def _told(self, how: How) -> tuple[System, Look, Intake]:
         refine, like = how.get("refine", USUAL_LEVEL), how.get("like")
         if not 0 <= refine <= 1:
             raise UserError(f"refine {refine}: from 0 to 1")
         style = Style(Path(like) if like is not None else None, how.get("tone", ""), how.get("seed"))
         intake = Intake.checked(how.get("invert", False), how.get("place", "auto"), how.get("clean", "auto"))
         system = replace(self._system, level=refine)
-        return system, style_code(system, style), intake
+        return system, look(system, style), intake
 
 
-def _faces(system: System, drawing: Drawing, intake: Intake, code: NDArray[np.float32] | None) -> list[Face]:
+def _faces(system: System, drawing: Drawing, intake: Intake, wanted: Look) -> list[Face]:
     with _in_a_sentence(drawing):
-        return faces(system, _picture(drawing), intake, code)
+        return faces(system, _picture(drawing), intake, wanted)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.apps.look import NEUTRAL, Look, like, tone, tones
 from pipeline.apps.model import model_file, open_model
-from pipeline.apps.system import Codes, System
+from pipeline.apps.system import System
 from pipeline.apps.understand import Intake, Understood, understand
 from pipeline.core import params
 from pipeline.core.errors import UserError
@@ -16,6 +17,7 @@ from pipeline.core.image_io import Picture, import_picture
 from pipeline.core.outcome import Task
 from pipeline.core.polarity import Photo, Sketch, Strokes, to_uint8
 from pipeline.core.printable import printable
+from pipeline.drawing.face_prior import Eyes
 from pipeline.stages.crop.settings import CropParams, Unusable
 
 
@@ -63,26 +65,32 @@ class Face:
     notes: tuple[str, ...]  # what was done to the drawing
 
 
-def style_code(system: System, style: Style) -> Codes | None:
-    """The code (code,) of a style; None: neutral.
+def look(system: System, style: Style) -> Look:
+    """What a style comes to. A system without styles can be given a photo's skin alone.
 
     Raises UserError for a tone that there is none, a photo without a face, a system that takes no style.
     """
     if style == Style():
-        return None
-    if not system.takes_styles:
-        raise UserError("generate: this system takes no style: --like, --tone and --seed go with --model photo")
+        return NEUTRAL
     if style.like is not None:
-        codes: Codes = system.style(photo_crop(style.like, import_picture(style.like), system.size)[None])
-        return np.asarray(codes[0])
-    tones, draws = system.card.get("tones", {}), system.card.get("draws", [])
-    if not draws:
-        raise UserError("generate: --tone and --seed: this file has no tones; cali-sketch export writes one that has")
+        return like(system, photo_crop(style.like, import_picture(style.like), system.size), crop_eyes())
     if style.seed is not None:
-        return np.asarray(draws[style.seed % len(draws)], np.float32)
-    if style.tone not in tones:
-        raise UserError(f"generate: no tone '{printable(style.tone)}'; there are {', '.join(tones)}")
-    return np.asarray(tones[style.tone], np.float32)
+        return _draw(system, style.seed)
+    known = tones(system)
+    if not known:
+        raise UserError("generate: --tone: this file has no tones; cali-sketch export writes one that has")
+    if style.tone not in known:
+        raise UserError(f"generate: no tone '{printable(style.tone)}'; there are {', '.join(known)}")
+    return tone(system, style.tone)
+
+
+def _draw(system: System, seed: int) -> Look:
+    if not system.takes_styles:
+        raise UserError("generate: this system has one photo of a drawing: --seed goes with --model photo")
+    draws = system.card.get("draws", [])
+    if not draws:
+        raise UserError("generate: --seed: this file has no draws; cali-sketch export writes one that has")
+    return Look(np.asarray(draws[seed % len(draws)], np.float32))
 
 
 def photo_crop(path: Path, picture: Picture, side: int) -> Photo:
@@ -97,17 +105,22 @@ def photo_crop(path: Path, picture: Picture, side: int) -> Photo:
         raise UserError(f"--like {printable(path)}: {error.reason} {error.detail}".rstrip()) from error
 
 
+def crop_eyes() -> Eyes:
+    """Where a crop has the eyes."""
+    crop = params.load(CropParams, "crop")
+    return Eyes(crop.eye_y, crop.eye_distance)
+
+
 def calibrated(system: System, picture: Picture, intake: Intake) -> tuple[list[Understood], NDArray[np.float32]]:
     """A picture of a drawing through the SCN: its faces, and the strokes (N, S, S) of each, 1 = ink. Raises Refused."""
     found = understand(picture, system.size, intake)
     return found, system.refine(np.stack([to_uint8(face.sketch) for face in found]))
 
 
-def faces(system: System, picture: Picture, intake: Intake, code: Codes | None = None) -> list[Face]:
+def faces(system: System, picture: Picture, intake: Intake, wanted: Look = NEUTRAL) -> list[Face]:
     """A picture of a drawing through both nets, a Face each that was found. Raises Refused."""
     found, strokes = calibrated(system, picture, intake)
-    photos = system.photos(strokes, None if code is None else np.repeat(code[None], len(found), 0))
-    made = zip(found, strokes, photos, strict=True)
+    made = zip(found, strokes, wanted.photos(system, strokes), strict=True)
     return [Face(face.sketch, Strokes(lines), photo, face.notes) for face, lines, photo in made]
 
 

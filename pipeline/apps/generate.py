@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.apps.faces import Asked, Face, Style, faces, numbered, style_code, told
+from pipeline.apps.faces import Asked, Face, Style, faces, look, numbered, told
+from pipeline.apps.look import Look
 from pipeline.apps.pictures import work
-from pipeline.apps.system import Codes, System
+from pipeline.apps.system import System
 from pipeline.apps.understand import Intake
 from pipeline.core.contact_sheet import contact_sheet
 from pipeline.core.errors import UserError
@@ -39,24 +40,22 @@ def run(
     system = asked.opened(refine)
     if wanted.strip and not system.takes_levels:
         raise UserError(f"--strip: {asked.told(system)['model']} takes no level of refinement; --model photo does")
-    code = style_code(system, style)
-    chosen = {name: printable(value) for name, value in vars(style).items() if value not in (None, "")}
-    settings = asked.told(system) | {"refine": refine} | vars(intake) | {"size": wanted.size} | chosen
+    chosen = look(system, style)
+    given = {name: printable(value) for name, value in vars(style).items() if value not in (None, "")}
+    settings = asked.told(system) | {"refine": refine} | vars(intake) | {"size": wanted.size} | given
     endings = (REFINED, PHOTO, SHEET, *([STRIP] if wanted.strip else []))
-    return work("generate", drawings, out, endings, partial(_one, system, intake, wanted, code), settings=settings)
+    return work("generate", drawings, out, endings, partial(_one, system, intake, wanted, chosen), settings=settings)
 
 
-def _one(
-    system: System, intake: Intake, wanted: Wanted, code: Codes | None, task: Task
-) -> tuple[list[Path], list[str]]:
+def _one(system: System, intake: Intake, wanted: Wanted, chosen: Look, task: Task) -> tuple[list[Path], list[str]]:
     """The files of one drawing, a set a face. Raises ImageError, Refused."""
-    made = faces(system, import_picture(task.path), intake, code)
+    made = faces(system, import_picture(task.path), intake, chosen)
     tasks = numbered(task, len(made))
-    files = [file for face, part in zip(made, tasks, strict=True) for file in _write(system, wanted, code, face, part)]
-    return files, told([face.notes for face in made])
+    written = (_write(system, wanted, chosen, face, part) for face, part in zip(made, tasks, strict=True))
+    return [file for files in written for file in files], told([face.notes for face in made])
 
 
-def _write(system: System, wanted: Wanted, code: Codes | None, face: Face, task: Task) -> list[Path]:
+def _write(system: System, wanted: Wanted, chosen: Look, face: Face, task: Task) -> list[Path]:
     refined = sketch_of(face.strokes)
     write_gray(task.file(REFINED), unit(resized(to_uint8(refined), wanted.size)))
     write_photo(task.file(PHOTO), resized(face.photo, wanted.size))
@@ -64,7 +63,7 @@ def _write(system: System, wanted: Wanted, code: Codes | None, face: Face, task:
     write_photo(task.file(SHEET), sheet)
     if wanted.strip:
         drawing = to_uint8(face.drawing)
-        photos = [replace(system, level=level).photo(drawing, code)[1] for level in LEVELS]
+        photos = [chosen.photos(system, replace(system, level=level).refine(drawing[None]))[0] for level in LEVELS]
         heads = ["drawing", *(f"refine {level:g}" for level in LEVELS)]
         write_photo(task.file(STRIP), contact_sheet([[drawing, *photos]], heads, [""], wanted.size))
     return [task.file(ending) for ending in (REFINED, PHOTO, SHEET, *([STRIP] if wanted.strip else []))]

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.apps.look import like
 from pipeline.apps.system import System as Nets
 from pipeline.apps.system import mirrored as smooth
 from pipeline.apps.system import synthesized
@@ -111,7 +112,7 @@ class Both:
 
 @dataclass(frozen=True)
 class BothLike:
-    """The same, in the tones of the photos that it is told."""
+    """The same, in the tones and the skin's colours of the photos that it is told."""
 
     nets: Nets
 
@@ -120,7 +121,10 @@ class BothLike:
 
     def __call__(self, sketches: Pixels, photos: Pixels) -> Made:
         strokes = self.strokes(sketches)
-        return self.nets.photos(strokes, self.nets.style(photos)), strokes
+        made = [
+            like(self.nets, photo).photos(self.nets, of[None])[0] for of, photo in zip(strokes, photos, strict=True)
+        ]
+        return np.stack(made), strokes
 
 
 def _joint(layout: Layout, device: torch.device, mirrored: bool) -> System:

@@ -10,7 +10,8 @@ from tiny_system import CODE, SIZE, write_system
 from typer.testing import CliRunner
 
 from pipeline.apps import tones
-from pipeline.apps.faces import Style, style_code
+from pipeline.apps.faces import Style, look
+from pipeline.apps.look import NEUTRAL
 from pipeline.apps.torch_nets import read_system
 from pipeline.cli import app
 from pipeline.core.image_io import read_photo, write_gray, write_photo
@@ -57,12 +58,14 @@ def test_each_choice_gives_another_photo_and_the_same_one_again(here: Path) -> N
 def test_a_tone_is_the_code_that_the_file_names_and_like_is_the_photo_s(here: Path) -> None:
     path = here / "s.safetensors"
     system = read_system(path, torch.device("cpu"))
-    assert style_code(system, Style()) is None
-    np.testing.assert_array_equal(style_code(system, Style(tone="light-fair")), np.ones(CODE))
-    np.testing.assert_allclose(style_code(system, Style(seed=4)), system.card["draws"][1], atol=1e-6)
+    assert look(system, Style()) is NEUTRAL
+    np.testing.assert_array_equal(look(system, Style(tone="light-fair")).code, np.ones(CODE))
+    np.testing.assert_allclose(look(system, Style(seed=4)).code, system.card["draws"][1], atol=1e-6)
+    assert look(system, Style(seed=4)).skin is None
     face = np.zeros((1, SIZE, SIZE, 3), np.uint8)
-    codes = [style_code(system, Style(like=here / "p.jpg.png")), system.style(face)[0]]
-    assert np.abs(codes[0] - codes[1]).max() > 0.01
+    found = look(system, Style(like=here / "p.jpg.png"))
+    assert np.abs(found.code - system.style(face)[0]).max() > 0.01
+    assert 0.2 < found.skin[2] < found.skin[1] < found.skin[0] < 1  # the rendered face's
 
 
 def test_the_strip_has_five_levels_beside_the_drawing(here: Path) -> None:
@@ -86,12 +89,14 @@ def test_what_cannot_be_chosen_is_said_before_any_work(here: Path, options: list
     assert not (here / "out").exists()
 
 
-def test_a_plain_system_takes_no_style_and_says_so(here: Path) -> None:
+def test_a_plain_system_takes_no_style_but_the_skin_s_and_says_so(here: Path) -> None:
     done = CliRunner().invoke(app, ["generate", "d.png", "--out", "out", "--model", "lite.none", "--tone", "x"])
     assert "no such file" in str(done.exception)
-    command = ["generate", "d.png", "--out", "out", "--tone", "x", "--model"]
     plain = Path(__file__).parents[2] / "data/weights/cali-sketch-faces/cali-sketch-faces.safetensors"
-    assert "takes no style" in str(CliRunner().invoke(app, [*command, str(plain)]).exception)
+    command = ["generate", "d.png", "--out", "out", "--model", str(plain)]
+    wrong = str(CliRunner().invoke(app, [*command, "--tone", "x"]).exception)
+    assert "no tone 'x'; there are light, medium, dark" in wrong
+    assert "--seed goes with --model photo" in str(CliRunner().invoke(app, [*command, "--seed", "1"]).exception)
 
 
 def test_tones_are_named_by_skin_and_hair_and_are_codes_of_photos() -> None:

@@ -9,6 +9,8 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from pipeline.apps.faces import crop_eyes
+from pipeline.apps.look import like as like_photo
 from pipeline.apps.studio import limits
 from pipeline.apps.studio.faces import face_of
 from pipeline.apps.studio.messages import UNIT, Wrong, read_message, strokes_in_px, travelling
@@ -38,13 +40,13 @@ def answers(systems: Systems, busy: asyncio.Semaphore) -> dict[str, Answer]:
     async def like(request: Request) -> Response:
         data = await body_of(request)
         opened = await systems.opened(request.query_params.get("model", ""))
-        if not opened.system.takes_styles:
-            raise Wrong("This model takes no colours: choose the model Photo.")
         async with busy:
             face = await asyncio.to_thread(face_of, data, opened.system.size)
         async with opened.lock:
-            code = (await asyncio.to_thread(opened.system.style, face[None]))[0]
-        return JSONResponse({"code": [round(float(value), 4) for value in code]})
+            found = await asyncio.to_thread(like_photo, opened.system, face, crop_eyes())
+        code = None if found.code is None else [round(float(value), 4) for value in found.code]
+        skin = None if found.skin is None else to_uint8(found.skin).tolist()
+        return JSONResponse({"code": code, "skin": skin})
 
     async def drawing_svg(request: Request) -> Response:
         wanted = read_message(await body_of(request, limits.MESSAGE_BYTES))

@@ -39,6 +39,7 @@ class Tones:
     tone: str = ""
     seed: int | None = None
     code: tuple[float, ...] | None = None
+    skin: Colour | None = None  # of a photo, with its code where the system reads one
 
 
 @dataclass(frozen=True)
@@ -130,15 +131,19 @@ def _stroke(flat: Any) -> NDArray[np.int32]:
 
 
 def _tones(told: Mapping[str, Any]) -> Tones:
-    tone, seed, code = told.get("tone", ""), told.get("seed"), told.get("code")
+    tone, seed, code, skin = told.get("tone", ""), told.get("seed"), told.get("code"), told.get("skin")
     if not (isinstance(tone, str) and (seed is None or (isinstance(seed, int) and 0 <= seed < 2**31))):
         raise ValueError("tone or seed")
-    if code is not None:
-        values = np.asarray(code, np.float32)
-        if values.ndim != 1 or not 0 < values.size <= MOST_CODE or not np.isfinite(values).all():
-            raise ValueError("code")
-        return Tones(code=tuple(values.tolist()))
+    if code is not None or skin is not None:
+        return Tones(code=None if code is None else _code(code), skin=None if skin is None else _colour(skin))
     return Tones(tone) if tone else Tones(seed=seed)
+
+
+def _code(told: Any) -> tuple[float, ...]:
+    values = np.asarray(told, np.float32)
+    if values.ndim != 1 or not 0 < values.size <= MOST_CODE or not np.isfinite(values).all():
+        raise ValueError("code")
+    return tuple(values.tolist())
 
 
 def strokes_in_px(travelled: Sequence[NDArray[np.int32]], side: float) -> list[Stroke]:

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.apps.faces import Asked, Style, style_code
+from pipeline.apps.faces import Asked, Style, look
+from pipeline.apps.look import Look, tone
+from pipeline.apps.look import tones as known_tones
 from pipeline.apps.model import SHIPPED, model_file, open_model
 from pipeline.apps.studio.messages import Tones, Wrong
-from pipeline.apps.system import Codes, System
+from pipeline.apps.system import System
 from pipeline.core.errors import UserError
-from pipeline.core.polarity import Photo
+from pipeline.core.polarity import Photo, unit
 from pipeline.core.printable import printable
 
 TITLES = {  # name -> as the page calls it, what it is good for; the first is where the page begins
@@ -44,22 +46,22 @@ class Opened:
 
     def photo(self, strokes: NDArray[np.float32], tones: Tones) -> Photo:
         """Calibrated strokes (S, S) -> photo (S, S, 3). Raises Wrong."""
-        code = self.code(tones)
-        made: Photo = self.system.photos(strokes[None], None if code is None else code[None])[0]
+        made: Photo = self.look(tones).photos(self.system, strokes[None])[0]
         return made
 
-    def code(self, tones: Tones) -> Codes | None:
-        """The code of a style; None: neutral, or the system takes none. Raises Wrong for a tone that there is none."""
-        if not self.system.takes_styles or tones == Tones():
-            return None
-        if tones.code is None:
-            try:
-                return style_code(self.system, Style(tone=tones.tone, seed=tones.seed))
-            except UserError as error:
-                raise Wrong("This system has no such tone.") from error
-        if len(tones.code) != self.system.isn.code:
-            raise Wrong("These colours are of another system: drop the photo again.")
-        return np.asarray(tones.code, np.float32)
+    def look(self, tones: Tones) -> Look:
+        """What the tones come to; those of another system's kind go by. Raises Wrong for a tone that there is none."""
+        skin = None if tones.skin is None else unit(np.asarray(tones.skin, np.uint8))
+        if not self.system.takes_styles:
+            return tone(self.system, tones.tone) if tones.tone in known_tones(self.system) else Look(skin=skin)
+        if tones.code is not None:
+            if len(tones.code) != self.system.isn.code:
+                raise Wrong("These colours are of another system: drop the photo again.")
+            return Look(np.asarray(tones.code, np.float32), skin)
+        try:
+            return look(self.system, Style(tone=tones.tone, seed=tones.seed))
+        except UserError as error:
+            raise Wrong("This system has no such tone.") from error
 
 
 def quicker(system: System) -> System:
@@ -107,7 +109,6 @@ class Systems:
         """What the page has to know of a system, its name and what it can be told."""
         opened = await self.opened(name)
         title, text = self.titles[name]
-        tones, draws = opened.system.card.get("tones", {}), opened.system.card.get("draws", [])
-        takes = opened.system.takes_styles and bool(draws)
-        told = {"levels": opened.system.takes_levels, "tones": list(tones) if takes else []}
-        return {"name": name, "title": title, "text": text, "draws": len(draws) if takes else 0, **told}
+        draws = opened.system.card.get("draws", []) if opened.system.takes_styles else []
+        told = {"levels": opened.system.takes_levels, "tones": list(known_tones(opened.system)), "draws": len(draws)}
+        return {"name": name, "title": title, "text": text, **told}

@@ -71,6 +71,8 @@ def test_there_are_examples() -> None:
         ({"tone": "light-fair"}, Tones(tone="light-fair")),
         ({"seed": 3}, Tones(seed=3)),
         ({"code": [0.5, 1]}, Tones(code=(0.5, 1.0))),
+        ({"code": [0.5], "skin": [90, 60, 40]}, Tones(code=(0.5,), skin=(90, 60, 40))),
+        ({"skin": [90, 60, 40]}, Tones(skin=(90, 60, 40))),
     ],
 )
 def test_tones_are_read(tones: object, read: Tones) -> None:
@@ -106,6 +108,8 @@ def test_tones_are_read(tones: object, read: Tones) -> None:
         message(tones={"seed": 2**40}),
         message(tones={"code": []}),
         message(tones={"code": ["a"]}),
+        message(tones={"skin": [1, 2]}),
+        message(tones={"skin": [1, 2, 256]}),
         message(tones={"code": [float("nan")]}),
         message(tones={"tone": ["x"]}),
         message(tones=[1]),

@@ -106,7 +106,8 @@ def test_models_say_what_they_can_be_told(client: TestClient) -> None:
     models = {model["name"]: model for model in client.get("/api/about").json()["models"]}
     assert list(models) == ["lite", "photo", "faces"]
     assert (models["photo"]["levels"], models["photo"]["tones"]) == (True, ["light-fair", "dark-black"])
-    assert (models["lite"]["levels"], models["lite"]["tones"], models["lite"]["draws"]) == (False, [], 0)
+    assert (models["lite"]["levels"], models["lite"]["draws"]) == (False, 0)
+    assert models["lite"]["tones"] == ["light", "medium", "dark"]  # of the skin
 
 
 # Live
@@ -138,6 +139,9 @@ def test_refinement_and_tones_change_the_photo(client: TestClient) -> None:
         assert len(set(photos)) == len(choices)
         plain = [made(socket, drawing(i, model="lite", **one))[1]["photo"] for i, one in enumerate(choices)]
         assert len(set(plain)) == 1
+        skins: list[dict[str, Any]] = [{"tone": "dark"}, {"tone": "light"}, {"skin": [150, 110, 90]}]
+        toned = [made(socket, drawing(9, model="lite", tones=one))[1]["photo"] for one in skins]
+        assert len({plain[0], *toned}) == 4
 
 
 def test_the_newest_drawing_wins(client: TestClient, calls: Calls) -> None:
@@ -399,12 +403,13 @@ def test_a_drawn_face_is_laid_where_the_nets_know_faces(client: TestClient) -> N
     assert np.corrcoef(near[0].ravel(), near[1].ravel())[0, 1] > 0.6, answer["notes"]
 
 
-def test_colours_of_a_photo_are_its_code(client: TestClient) -> None:
+def test_colours_of_a_photo_are_its_code_and_its_skin(client: TestClient) -> None:
     answer = client.post("/api/like?model=photo", content=FACE)
     assert answer.status_code == 200, answer.text
     assert len(answer.json()["code"]) == CODE
-    refused = client.post("/api/like?model=lite", content=FACE)
-    assert (refused.status_code, SENTENCE.match(refused.text) is not None) == (422, True)
+    skin = answer.json()["skin"]
+    assert len(skin) == 3
+    assert client.post("/api/like?model=lite", content=FACE).json() == {"code": None, "skin": skin}
     assert client.post("/api/like?model=none", content=FACE).status_code == 422
 
 

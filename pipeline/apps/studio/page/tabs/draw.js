@@ -160,12 +160,13 @@ function chooseModel(name) {
   const model = studio.about.models.find((each) => each.name === name) || studio.about.models[0];
   choice = { ...choice, model: model.name, tones: {} };
   document.querySelector(`input[name=model][value="${model.name}"]`).checked = true;
-  parts.hint.textContent = `${capital(model.text)}. Refinement and tones: model Photo.`;
+  parts.hint.textContent = `${capital(model.text)}. Refinement: model Photo.`;
   parts.hint.hidden = model.levels;
   parts.refine.disable(!model.levels);
   parts.refine.hidden = !model.levels;
-  parts.styles.hidden = !model.draws;
-  parts.tones.replaceChildren(...(model.draws ? ["", ...model.tones].map(swatch) : []));
+  parts.draw.hidden = !model.draws;
+  parts.tones.hidden = !model.tones.length;
+  parts.tones.replaceChildren(...["", ...model.tones].map(swatch));
   toned();
   sendAll();
 }
@@ -174,9 +175,9 @@ const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function swatch(tone) {
   const [skin, hair] = tone.split("-");
-  const name = tone ? `${capital(skin)} skin, ${hair} hair` : "Neutral";
+  const name = tone ? `${capital(skin)} skin${hair ? `, ${hair} hair` : ""}` : "Neutral";
   const face = el("i", { "aria-hidden": "true" });
-  if (tone) Object.assign(face.style, { background: SKINS[skin], borderColor: HAIRS[hair] });
+  if (tone) Object.assign(face.style, { background: SKINS[skin], borderColor: hair ? HAIRS[hair] : SKINS[skin] });
   return el("label", { class: tone ? "swatch" : "swatch neutral", title: name },
     el("input", { type: "radio", name: "tone", value: tone, "aria-label": name, onchange: () => setTones(tone ? { tone } : {}) }), face);
 }
@@ -189,10 +190,10 @@ function setTones(tones) {
 
 /** Shows which tone, draw or photo is chosen. */
 function toned() {
-  const { tone, seed, code } = choice.tones;
-  for (const input of parts.tones.querySelectorAll("input")) input.checked = seed === undefined && !code && input.value === (tone || "");
+  const { tone, seed, skin } = choice.tones;
+  for (const input of parts.tones.querySelectorAll("input")) input.checked = seed === undefined && !skin && input.value === (tone || "");
   parts.draw.classList.toggle("chosen", seed !== undefined);
-  parts.like.classList.toggle("chosen", Boolean(code));
+  parts.like.classList.toggle("chosen", Boolean(skin));
 }
 
 function another() {
@@ -207,9 +208,9 @@ function another() {
 async function like(file) {
   if (!file) return;
   await studio.trying(async () => {
-    const { code } = await (await ask(`like?model=${choice.model}`, file)).json();
-    setTones({ code });
-    studio.say("Colours and light are those of your photo; its shapes are not taken.");
+    const { code, skin } = await (await ask(`like?model=${choice.model}`, file)).json();
+    setTones(code ? { code, skin } : { skin });
+    studio.say(`${code ? "Colours and light are those" : "The skin's colour is that"} of your photo; its shapes are not taken.`);
   });
 }
 
