@@ -7,7 +7,6 @@ Of OpenCV it asks for nothing that the package without contrib has not.
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import rgb2lab
 
 from pipeline.core.polarity import Photo, to_uint8, unit
 from pipeline.drawing.face_prior import Eyes
@@ -43,7 +42,7 @@ def with_skin(photo: Photo, colour: Colour, eyes: Eyes = USUAL) -> Photo:
 
 def _skin(photo: NDArray[np.float32], mask: NDArray[np.bool_], eyes: Eyes) -> NDArray[np.float32]:
     """How much each pixel is skin, (S, S) in [0, 1]: by its colour, beside cheeks and forehead, and its place."""
-    lab = rgb2lab(photo).astype(np.float32)  # type: ignore[no-untyped-call]
+    lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
     usual = np.median(lab[mask], axis=0)
     far = (lab - usual) / np.array([max(1, SHADES * usual[0]), HUES, HUES], np.float32)
     alike = np.clip((np.exp(-0.5 * (far**2).sum(-1)) - NONE) / (ALL - NONE), 0, 1) * _place(len(photo), eyes)
