@@ -420,8 +420,12 @@ def generate(
     clean: Clean = "auto",
     refine: Refine = USUAL_LEVEL,
     strip: Annotated[bool, typer.Option("--strip", help="Five levels of refinement side by side, too.")] = False,
-    like: Annotated[Path | None, typer.Option(help="A photo of a face whose colours and light to take.")] = None,
-    tone: Annotated[str, typer.Option(help="Colours and light by name, such as medium-brown: skin, then hair.")] = "",
+    like: Annotated[
+        Path | None, typer.Option(help="A photo of a face whose colours and light to take, or skin.")
+    ] = None,
+    tone: Annotated[
+        str, typer.Option(help="Colours and light by name, such as medium-brown: skin, then hair; of faces: medium.")
+    ] = "",
     seed: Annotated[int | None, typer.Option(min=0, help="Another draw of colours and light.")] = None,
     size: Annotated[int, typer.Option(min=64, max=4096, help="Side of the pictures written; nets keep theirs.")] = 256,
     mirrored: Annotated[

@@ -17,7 +17,7 @@ from pipeline.core.image_io import Picture, import_picture
 from pipeline.core.outcome import Task
 from pipeline.core.polarity import Photo, Sketch, Strokes, to_uint8
 from pipeline.core.printable import printable
-from pipeline.drawing.face_prior import Eyes
+from pipeline.drawing.face_prior import eyes_of_crops
 from pipeline.stages.crop.settings import CropParams, Unusable
 
 
@@ -68,12 +68,12 @@ class Face:
 def look(system: System, style: Style) -> Look:
     """What a style comes to. A system without styles can be given a photo's skin alone.
 
-    Raises UserError for a tone that there is none, a photo without a face, a system that takes no style.
+    Raises UserError for a tone that there is none, a photo without a face, a seed of a system that has no draws.
     """
     if style == Style():
         return NEUTRAL
     if style.like is not None:
-        return like(system, photo_crop(style.like, import_picture(style.like), system.size), crop_eyes())
+        return like(system, photo_crop(style.like, import_picture(style.like), system.size), eyes_of_crops())
     if style.seed is not None:
         return _draw(system, style.seed)
     known = tones(system)
@@ -103,12 +103,6 @@ def photo_crop(path: Path, picture: Picture, side: int) -> Photo:
         return crop_photo(photo, align(path, photo, crop)[0], crop)
     except Unusable as error:
         raise UserError(f"--like {printable(path)}: {error.reason} {error.detail}".rstrip()) from error
-
-
-def crop_eyes() -> Eyes:
-    """Where a crop has the eyes."""
-    crop = params.load(CropParams, "crop")
-    return Eyes(crop.eye_y, crop.eye_distance)
 
 
 def calibrated(system: System, picture: Picture, intake: Intake) -> tuple[list[Understood], NDArray[np.float32]]:

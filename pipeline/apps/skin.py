@@ -14,7 +14,7 @@ from pipeline.evaluation.metrics.places import FACE, USUAL, skin_mask
 
 Colour = NDArray[np.float32]  # (3,) sRGB in [0, 1]
 
-SHADES, HUES = 0.6, 14.0  # ours: how far skin's L* is from its median, a share of it, and its a* and b*: lips are
+SHADES, HUES = 0.6, 14.0  # ours: how far skin's L* is from its median, a share of it, and its a* and b*
 TONES = {"light": (216, 184, 160), "medium": (160, 120, 88), "dark": (96, 65, 52)}  # ours, by eye, on eight faces
 NONE, ALL = 0.1, 0.5  # ours: less alike is no skin, more is skin through and through
 NEAR, FAR = 1.5, 1.8  # ours: within and beyond which ellipse, of the face's, all and nothing can be skin

@@ -115,10 +115,10 @@ class System:
         """Crops (N, S, S, 3) -> codes (N, code) of colours and light, of a system that takes styles."""
         return self.isn.style(photos)
 
-    def photo(self, sketch: NDArray[np.uint8], code: Codes | None = None) -> tuple[NDArray[np.float32], Photo]:
-        """One sketch (H, W), 255 = paper -> its calibrated strokes and its photo. `code`: (code,)."""
+    def photo(self, sketch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], Photo]:
+        """One sketch (H, W), 255 = paper -> its calibrated strokes and its photo."""
         strokes = self.refine(sketch[None])
-        return strokes[0], self.photos(strokes, None if code is None else code[None])[0]
+        return strokes[0], self.photos(strokes)[0]
 
     def mirrored(self) -> "System":
         """The same of mirrored nets."""

@@ -121,10 +121,8 @@ class BothLike:
 
     def __call__(self, sketches: Pixels, photos: Pixels) -> Made:
         strokes = self.strokes(sketches)
-        made = [
-            like(self.nets, photo).photos(self.nets, of[None])[0] for of, photo in zip(strokes, photos, strict=True)
-        ]
-        return np.stack(made), strokes
+        told = zip(photos, strokes, strict=True)
+        return np.stack([like(self.nets, photo).photos(self.nets, own[None])[0] for photo, own in told]), strokes
 
 
 def _joint(layout: Layout, device: torch.device, mirrored: bool) -> System:

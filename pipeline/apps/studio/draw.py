@@ -9,7 +9,6 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.apps.faces import crop_eyes
 from pipeline.apps.look import like as like_photo
 from pipeline.apps.studio import limits
 from pipeline.apps.studio.faces import face_of
@@ -21,6 +20,7 @@ from pipeline.core import params
 from pipeline.core.image_io import ImageError, Picture
 from pipeline.core.outcome import Refused
 from pipeline.core.polarity import sketch_of, to_uint8
+from pipeline.drawing.face_prior import eyes_of_crops
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.svg import to_svg
 from pipeline.stages.simplify import SimplifyParams, simplify
@@ -43,7 +43,7 @@ def answers(systems: Systems, busy: asyncio.Semaphore) -> dict[str, Answer]:
         async with busy:
             face = await asyncio.to_thread(face_of, data, opened.system.size)
         async with opened.lock:
-            found = await asyncio.to_thread(like_photo, opened.system, face, crop_eyes())
+            found = await asyncio.to_thread(like_photo, opened.system, face, eyes_of_crops())
         code = None if found.code is None else [round(float(value), 4) for value in found.code]
         skin = None if found.skin is None else to_uint8(found.skin).tolist()
         return JSONResponse({"code": code, "skin": skin})

@@ -21,7 +21,7 @@ from pipeline.core.printable import printable
 
 TITLES = {  # name -> as the page calls it, what it is good for; the first is where the page begins
     "lite": ("Lite", "fast: for drawing live"),
-    "photo": ("Photo", "most like a photo; takes refinement and tones"),
+    "photo": ("Photo", "most like a photo; takes refinement"),
     "faces": ("Faces", "most like the drawing; soft"),
 }
 OWN = "own"
