@@ -81,7 +81,7 @@ def look(system: System, style: Style) -> Look:
         raise UserError("generate: --tone: this file has no tones; cali-sketch export writes one that has")
     if style.tone not in known:
         raise UserError(f"generate: no tone '{printable(style.tone)}'; there are {', '.join(known)}")
-    return tone(system, style.tone)
+    return tone(system, style.tone, eyes_of_crops())
 
 
 def _draw(system: System, seed: int) -> Look:

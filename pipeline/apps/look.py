@@ -18,11 +18,12 @@ class Look:
 
     code: Codes | None = None
     skin: Colour | None = None
+    eyes: Eyes = USUAL  # where the photos have them
 
     def photos(self, system: System, strokes: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Calibrated strokes (N, S, S), 1 = ink -> photos (N, S, S, 3)."""
         made = system.photos(strokes, None if self.code is None else np.repeat(self.code[None], len(strokes), 0))
-        return made if self.skin is None else np.stack([with_skin(photo, self.skin) for photo in made])
+        return made if self.skin is None else np.stack([with_skin(photo, self.skin, self.eyes) for photo in made])
 
 
 NEUTRAL = Look()
@@ -33,13 +34,13 @@ def tones(system: System) -> tuple[str, ...]:
     return tuple(system.card.get("tones", {}) if system.takes_styles else TONES)
 
 
-def tone(system: System, name: str) -> Look:
+def tone(system: System, name: str, eyes: Eyes) -> Look:
     """One of `tones`. Raises KeyError."""
     if not system.takes_styles:
-        return Look(skin=unit(np.array(TONES[name], np.uint8)))
+        return Look(None, unit(np.array(TONES[name], np.uint8)), eyes)
     return Look(np.asarray(system.card.get("tones", {})[name], np.float32))
 
 
-def like(system: System, crop: Photo, eyes: Eyes = USUAL) -> Look:
-    """That of a photo's crop (S, S, 3)."""
-    return Look(system.style(crop[None])[0] if system.takes_styles else None, skin_of(crop, eyes))
+def like(system: System, crop: Photo, eyes: Eyes) -> Look:
+    """That of a photo's crop (S, S, 3), whose eyes are where those of the system's photos are."""
+    return Look(system.style(crop[None])[0] if system.takes_styles else None, skin_of(crop, eyes), eyes)

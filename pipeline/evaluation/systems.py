@@ -22,11 +22,13 @@ from pipeline.apps.system import System as Nets
 from pipeline.apps.system import mirrored as smooth
 from pipeline.apps.system import synthesized
 from pipeline.apps.torch_nets import load_net, load_system
-from pipeline.core.dataset import Split
+from pipeline.core.dataset import Split, read_split, splits
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
 from pipeline.core.lazy_table import LazyTable
 from pipeline.core.polarity import sketch_of, strokes_of, to_uint8, unit
+from pipeline.drawing.face_prior import Eyes
+from pipeline.evaluation.metrics.places import eyes_of
 
 Pixels = NDArray[np.uint8]
 Strokes = NDArray[np.float32]
@@ -115,14 +117,16 @@ class BothLike:
     """The same, in the tones and the skin's colours of the photos that it is told."""
 
     nets: Nets
+    eyes: Eyes  # where the packed faces have them
 
     def strokes(self, sketches: Pixels) -> Strokes:
         return self.nets.refine(sketches)
 
     def __call__(self, sketches: Pixels, photos: Pixels) -> Made:
         strokes = self.strokes(sketches)
-        told = zip(photos, strokes, strict=True)
-        return np.stack([like(self.nets, photo).photos(self.nets, own[None])[0] for photo, own in told]), strokes
+        looks = [like(self.nets, photo, self.eyes) for photo in photos]
+        made = [look.photos(self.nets, own[None]) for look, own in zip(looks, strokes, strict=True)]
+        return np.concatenate(made), strokes
 
 
 def _joint(layout: Layout, device: torch.device, mirrored: bool) -> System:
@@ -134,7 +138,7 @@ def _apart(layout: Layout, device: torch.device, mirrored: bool) -> System:
 
 
 def _joint_like(layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
-    return BothLike(_nets("joint", layout, device, mirrored))
+    return BothLike(_nets("joint", layout, device, mirrored), _eyes(layout))
 
 
 def _lite(layout: Layout, device: torch.device, mirrored: bool) -> System:
@@ -142,7 +146,11 @@ def _lite(layout: Layout, device: torch.device, mirrored: bool) -> System:
 
 
 def _lite_like(layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
-    return BothLike(_nets("lite", layout, device, mirrored))
+    return BothLike(_nets("lite", layout, device, mirrored), _eyes(layout))
+
+
+def _eyes(layout: Layout) -> Eyes:
+    return eyes_of(read_split(layout, splits(layout)[0]))
 
 
 def _nets(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> Nets:

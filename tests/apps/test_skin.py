@@ -82,11 +82,21 @@ class Plain:
 def test_a_system_without_tones_takes_the_skin_s_colour() -> None:
     system, true = System(Plain(), Plain()), face(COLOURS[3])
     strokes = np.zeros((2, SIDE, SIDE), np.float32)
-    found = like(system, true)
+    found = like(system, true, USUAL)
     assert found.code is None
     for made in found.photos(system, strokes):
         assert skin_scores(true, made, USUAL)["skin_de"] < 1
-    dark, light = (skin_of(tone(system, name).photos(system, strokes)[0]).sum() for name in ("dark", "light"))
+    dark, light = (skin_of(tone(system, name, USUAL).photos(system, strokes)[0]).sum() for name in ("dark", "light"))
     assert tones(system) == ("light", "medium", "dark")
     assert dark < 0.5 * light
     assert np.array_equal(Look().photos(system, strokes), system.photos(strokes))
+
+
+def test_the_skin_is_where_a_system_s_photos_have_it() -> None:
+    """Crops that are cut otherwise have their cheeks elsewhere."""
+    low = Eyes(0.6, 0.2)
+    system, strokes = System(Plain(), Plain()), np.zeros((1, SIDE, SIDE), np.float32)
+    true = np.full((SIDE, SIDE, 3), 250, np.uint8)
+    true[skin_mask(SIDE, low)] = COLOURS[0]
+    made = like(system, true, low).photos(system, strokes)[0]
+    assert np.abs(skin_of(made, low) * 255 - COLOURS[0]).max() < 4

@@ -18,6 +18,7 @@ from pipeline.apps.system import System
 from pipeline.core.errors import UserError
 from pipeline.core.polarity import Photo, unit
 from pipeline.core.printable import printable
+from pipeline.drawing.face_prior import eyes_of_crops
 
 TITLES = {  # name -> as the page calls it, what it is good for; the first is where the page begins
     "lite": ("Lite", "fast: for drawing live"),
@@ -51,13 +52,14 @@ class Opened:
 
     def look(self, tones: Tones) -> Look:
         """What the tones come to; those of another system's kind go by. Raises Wrong for a tone that there is none."""
-        skin = None if tones.skin is None else unit(np.asarray(tones.skin, np.uint8))
+        skin, eyes = None if tones.skin is None else unit(np.asarray(tones.skin, np.uint8)), eyes_of_crops()
         if not self.system.takes_styles:
-            return tone(self.system, tones.tone) if tones.tone in known_tones(self.system) else Look(skin=skin)
+            known = tones.tone in known_tones(self.system)
+            return tone(self.system, tones.tone, eyes) if known else Look(None, skin, eyes)
         if tones.code is not None:
             if len(tones.code) != self.system.isn.code:
                 raise Wrong("These colours are of another system: drop the photo again.")
-            return Look(np.asarray(tones.code, np.float32), skin)
+            return Look(np.asarray(tones.code, np.float32), skin, eyes)
         try:
             return look(self.system, Style(tone=tones.tone, seed=tones.seed))
         except UserError as error:
