@@ -13,6 +13,8 @@ OF_CHECKOUT = (
     "tests/docs/test_docs.py::test_commands_run",
 )
 OF_WHEEL = ("tests/graph/test_wheel.py",)
+OF_GRAPHS = ("tests/apps/test_runtimes.py",)  # nets are exported once, which takes longest there
+GROUPS = (OF_CHECKOUT, OF_WHEEL, OF_GRAPHS)
 FIRST = ("checkout", "patience")  # fixtures of the tests that take longest: no worker is left with them at the end
 
 
@@ -53,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests of one process: those of OF_CHECKOUT, those of the wheel; every other goes where there is time.
+    """Tests of one process: those of each of GROUPS; every other goes where there is time.
 
     Not pytest-xdist's own groups: with pytest 9.2 they are silently none, and each worker ran the graph.
     """
@@ -61,6 +63,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((group for group in (OF_CHECKOUT, OF_WHEEL) if nodeid.startswith(group)), (nodeid,))[0]
+            return next((group for group in GROUPS if nodeid.startswith(group)), (nodeid,))[0]
 
     return Scheduling(config, log)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from pipeline.core.allowed import Items, Kind, OneOf, OptionalRegex, Range, Share
-from pipeline.core.params import ParamsError, build, load, require
+from pipeline.core.params import ParamsError, build, load, read_yaml, require
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,15 @@ def test_reads_numbers_as_yaml_1_2(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("s: {lr: 1e-4, betas: [0, 0.9]}\n")
     assert load(Inner, "s", path) == Inner(1e-4, (0.0, 0.9))
+
+
+def test_a_changed_file_is_read_anew_and_what_was_read_is_the_caller_s(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("a: {b: [1]}\n")
+    read_yaml(path)["a"]["b"].append(2)
+    assert read_yaml(path) == {"a": {"b": [1]}}
+    path.write_text("a: {b: [3]}\n")
+    assert read_yaml(path) == {"a": {"b": [3]}}
 
 
 def test_good_values_are_taken() -> None:
