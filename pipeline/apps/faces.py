@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.apps.look import NEUTRAL, Look, like, tone, tones
 from pipeline.apps.model import model_file, open_model
+from pipeline.apps.skin import has_colour
 from pipeline.apps.system import System
 from pipeline.apps.understand import Intake, Understood, understand
 from pipeline.core import params
@@ -17,7 +18,7 @@ from pipeline.core.image_io import Picture, import_picture
 from pipeline.core.outcome import Task
 from pipeline.core.polarity import Photo, Sketch, Strokes, to_uint8
 from pipeline.core.printable import printable
-from pipeline.drawing.face_prior import eyes_of_crops
+from pipeline.drawing.face_prior import Eyes, eyes_of_crops
 from pipeline.stages.crop.settings import CropParams, Unusable
 
 
@@ -73,7 +74,8 @@ def look(system: System, style: Style) -> Look:
     if style == Style():
         return NEUTRAL
     if style.like is not None:
-        return like(system, photo_crop(style.like, import_picture(style.like), system.size), eyes_of_crops())
+        crop = photo_crop(style.like, import_picture(style.like), system.size)
+        return like_photo(system, style.like, crop, eyes_of_crops())
     if style.seed is not None:
         return _draw(system, style.seed)
     known = tones(system)
@@ -82,6 +84,15 @@ def look(system: System, style: Style) -> Look:
     if style.tone not in known:
         raise UserError(f"generate: no tone '{printable(style.tone)}'; there are {', '.join(known)}")
     return tone(system, style.tone, eyes_of_crops())
+
+
+def like_photo(system: System, path: Path, crop: Photo, eyes: Eyes) -> Look:
+    """As `like`, of a photo that a user gave. Raises UserError for a drawing, or a photo in black and white."""
+    found = like(system, crop, eyes)
+    if found.skin is None or not has_colour(found.skin):
+        why = "its skin has no colour, as in a drawing or a photo in black and white"
+        raise UserError(f"--like {printable(path)}: {why}; give a photo in colours")
+    return found
 
 
 def _draw(system: System, seed: int) -> Look:

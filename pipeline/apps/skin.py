@@ -16,6 +16,7 @@ Colour = NDArray[np.float32]  # (3,) sRGB in [0, 1]
 
 SHADES, HUES = 0.6, 14.0  # ours: how far skin's L* is from its median, a share of it, and its a* and b*
 TONES = {"light": (216, 184, 160), "medium": (160, 120, 88), "dark": (96, 65, 52)}  # ours, by eye, on eight faces
+GRAY = 0.03  # ours: channels of skin differ by more, .12 and up in 20 photos of FFHQ
 NONE, ALL = 0.1, 0.5  # ours: less alike is no skin, more is skin through and through
 NEAR, FAR = 1.5, 1.8  # ours: within and beyond which ellipse, of the face's, all and nothing can be skin
 SMOOTH = 0.02  # ours: radius of the edge-preserving blur of what is skin, a share of the side
@@ -27,6 +28,11 @@ MOST = 4.0  # a factor's bounds: 1/4 to 4
 def skin_of(photo: Photo, eyes: Eyes = USUAL) -> Colour:
     """Mean colour of cheeks and forehead of a crop (S, S, 3)."""
     return np.asarray(unit(photo[skin_mask(len(photo), eyes)]).mean(0))
+
+
+def has_colour(skin: Colour) -> bool:
+    """Whether it is of a photo in colours: paper and black-and-white photos have none."""
+    return bool(np.ptp(skin) > GRAY)
 
 
 def with_skin(photo: Photo, colour: Colour, eyes: Eyes = USUAL) -> Photo:

@@ -32,7 +32,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     drawing = np.ones((SIZE, SIZE), np.float32)
     drawing[20:22, 10:50] = drawing[10:50, 30:32] = 0
     write_gray(tmp_path / "d.png", drawing)
-    write_photo(tmp_path / "p.jpg.png", render_face(256, 1, 3).photo)
+    face = render_face(256, 1, 3).photo
+    write_photo(tmp_path / "p.jpg.png", face)
+    write_photo(tmp_path / "gray.png", np.repeat(face.mean(-1, keepdims=True), 3, -1).astype(np.uint8))
     return tmp_path
 
 
@@ -79,6 +81,7 @@ def test_the_strip_has_five_levels_beside_the_drawing(here: Path) -> None:
         (["--tone", "green"], "no tone 'green'; there are light-fair, dark-black"),
         (["--tone", "light-fair", "--seed", "1"], "one of --like, --tone, --seed"),
         (["--like", "d.png"], "--like d.png: "),
+        (["--like", "gray.png"], "--like gray.png: its skin has no colour"),
     ],
 )
 def test_what_cannot_be_chosen_is_said_before_any_work(here: Path, options: list[str], word: str) -> None:

@@ -9,17 +9,20 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.apps.look import like as like_photo
+from pipeline.apps.faces import like_photo
+from pipeline.apps.look import Look
 from pipeline.apps.studio import limits
-from pipeline.apps.studio.faces import face_of
+from pipeline.apps.studio.faces import face_of, no_face
 from pipeline.apps.studio.messages import UNIT, Wrong, read_message, strokes_in_px, travelling
 from pipeline.apps.studio.systems import Systems
-from pipeline.apps.studio.uploads import body_of, picture_of, sentence
+from pipeline.apps.studio.uploads import NAME, body_of, picture_of, sentence
+from pipeline.apps.system import System
 from pipeline.apps.understand import Intake, Understood, understand
 from pipeline.core import params
+from pipeline.core.errors import UserError
 from pipeline.core.image_io import ImageError, Picture
 from pipeline.core.outcome import Refused
-from pipeline.core.polarity import sketch_of, to_uint8
+from pipeline.core.polarity import Photo, sketch_of, to_uint8
 from pipeline.drawing.face_prior import eyes_of_crops
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.svg import to_svg
@@ -43,7 +46,7 @@ def answers(systems: Systems, busy: asyncio.Semaphore) -> dict[str, Answer]:
         async with busy:
             face = await asyncio.to_thread(face_of, data, opened.system.size)
         async with opened.lock:
-            found = await asyncio.to_thread(like_photo, opened.system, face, eyes_of_crops())
+            found = await asyncio.to_thread(like_face, opened.system, face)
         code = None if found.code is None else [round(float(value), 4) for value in found.code]
         skin = None if found.skin is None else to_uint8(found.skin).tolist()
         return JSONResponse({"code": code, "skin": skin})
@@ -67,6 +70,14 @@ def answers(systems: Systems, busy: asyncio.Semaphore) -> dict[str, Answer]:
 
 def _svg(text: str) -> Response:
     return Response(text, media_type="image/svg+xml")
+
+
+def like_face(system: System, face: Photo) -> Look:
+    """What a photo's face looks like. Raises Wrong where it has no colours."""
+    try:
+        return like_photo(system, NAME, face, eyes_of_crops())
+    except UserError as error:
+        raise no_face(error) from error
 
 
 def drawing_in(data: bytes) -> dict[str, Any]:

@@ -411,6 +411,9 @@ def test_colours_of_a_photo_are_its_code_and_its_skin(client: TestClient) -> Non
     assert len(skin) == 3
     assert client.post("/api/like?model=lite", content=FACE).json() == {"code": None, "skin": skin}
     assert client.post("/api/like?model=none", content=FACE).status_code == 422
+    gray = client.post("/api/like?model=lite", content=png_of(np.asarray(Image.open(io.BytesIO(FACE)).convert("L"))))
+    assert gray.status_code == 422
+    assert "its skin has no colour" in gray.text
 
 
 def test_a_photo_becomes_sketches_of_four_styles(client: TestClient) -> None:
