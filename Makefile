@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 
-.PHONY: repro test test-slow setup
+.PHONY: repro test types tests test-slow setup
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -22,7 +22,13 @@ repro: setup
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) --no-print-directory -j 2 types tests
+
+# Both at once: mypy uses one core.
+types: setup
 	$(BIN)/mypy
+
+tests: setup
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope -m "not slow"
 
 # What takes long besides: the wheel in an empty folder, every command of the docs, params at the ends of their ranges.
