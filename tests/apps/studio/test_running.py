@@ -26,6 +26,7 @@ from pipeline.apps.studio.line import Gone, Slot
 from pipeline.cli import app
 
 SEND_S = 2.0  # so long may a visitor take for a reply, here
+MISSED = 5  # photos that are not made for who does not read the others
 LINE = [1000, 5000, 400, 100, 9000, 5000, 400, 100]
 
 
@@ -61,8 +62,8 @@ def test_who_does_not_read_is_sent_away_and_holds_nobody(port: int, calls: Calls
     """One draws and never reads a reply; the other's photos come all the while, and at last the first gets no more."""
     waits: list[float] = []
     with page(port, max_queue=1, close_timeout=0.1) as slow, page(port) as other:
-        end = time.monotonic() + 4 * SEND_S
-        while time.monotonic() < end:
+        end = time.monotonic() + 30 * SEND_S
+        while time.monotonic() < end and calls.count > 2 * len(waits) - MISSED:
             number = len(waits) + 1
             slow.send(drawing(number))
             start = time.monotonic()
@@ -72,7 +73,7 @@ def test_who_does_not_read_is_sent_away_and_holds_nobody(port: int, calls: Calls
             time.sleep(0.05)
         assert max(waits) < SEND_S
         runs = calls.count
-        assert len(waits) < runs < 2 * len(waits)
+        assert len(waits) < runs <= 2 * len(waits) - MISSED
         slow.send(drawing(99))
         time.sleep(0.5)
         assert calls.count == runs
