@@ -77,6 +77,12 @@ def number(value: float | None) -> str:
     return "–" if value is None else str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
+def filled(heads: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """A table without the columns that no row has a figure in."""
+    kept = [i for i in range(len(heads)) if any(row[i] not in ("", number(None)) for row in rows)]
+    return [heads[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
 def spread(values: Sequence[float | None]) -> str:
     """Mean ± standard deviation of what was computed; nothing where nothing was."""
     known = [value for value in values if value is not None]

@@ -147,7 +147,7 @@ def table(
         about = [str(known[0][results.MEAN]["n"]), str(len(known))]
         rows.append([name, *paper, *ours, *about, *costs(layout, name, split, device)])
     heads = ["system", "paper\nPSNR", "paper\nSSIM", "paper\nFID", *OURS, "N", "seeds", *COSTS]
-    return _computed(heads, rows)
+    return figures.filled(heads, rows)
 
 
 COSTS = ("images\ngiven", "million\nparameters", "GMACs", "images/s,\ntraining", "images/s")
@@ -159,12 +159,6 @@ def costs(layout: Layout, name: str, split: Split, device: str) -> list[str]:
     took = cost(row(name).system(layout, pick_device(device), False), *_sample(split, row(name).reads[0], TIMED))
     speeds = training_speed(images, layout, device), took.images_per_second
     return [str(sum(images.values())), *(f"{v:.3g}" for v in (took.parameters / 1e6, took.gmacs, *speeds))]
-
-
-def _computed(heads: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    """Without the columns that no row has a figure in."""
-    kept = [i for i in range(len(heads)) if any(line[i] != figures.number(None) for line in rows)]
-    return [heads[i] for i in kept], [[line[i] for i in kept] for line in rows]
 
 
 def _sample(split: Split, kind: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

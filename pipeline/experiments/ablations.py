@@ -13,7 +13,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.params import params_path, read_yaml
 from pipeline.core.tables import print_table
 from pipeline.evaluation import results
-from pipeline.evaluation.figures import spread
+from pipeline.evaluation.figures import filled, spread
 from pipeline.experiments.profile import profile_path
 
 Changes = dict[str, Any]  # key of params.yaml -> value, New(value) or GONE
@@ -413,7 +413,7 @@ def table(
             theirs = of.paper.get(variant, ())
             beside = [f"{theirs[i]:g}" if i < len(theirs) else "" for i in range(len(paper))]
             rows.append([variant, str(len(known)), faces(known[0]), *cells, *beside])
-    return heads, rows
+    return filled(heads, rows)
 
 
 def faces(run: Mapping[str, results.Details]) -> str:
