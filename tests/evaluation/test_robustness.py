@@ -12,7 +12,7 @@ import pytest
 from pipeline.core.dataset import read_split
 from pipeline.core.layout import Layout
 from pipeline.drawing.face_prior import Eyes
-from pipeline.evaluation import changes, feature_sets, pair_nets, robustness, systems, table_1
+from pipeline.evaluation import changes, feature_sets, figures, pair_nets, robustness, systems, table_1
 from pipeline.evaluation.changes import CHANGES, Case
 from pipeline.evaluation.robustness import RobustnessParams
 
@@ -159,5 +159,5 @@ def test_cost_counts_what_ran() -> None:
 
 
 def test_columns_that_were_computed_for_nobody_are_left_out() -> None:
-    heads, rows = table_1._computed(["system", "PSNR", "FID"], [["a", "1", "–"], ["b", "–", "–"]])
+    heads, rows = figures.filled(["system", "PSNR", "FID"], [["a", "1", "–"], ["b", "–", "–"]])
     assert (heads, rows) == (["system", "PSNR"], [["a", "1"], ["b", "–"]])
