@@ -653,11 +653,12 @@ def record(
 def trade_off(
     out: Annotated[Path | None, typer.Argument(help="An .svg file; none: only the table.")] = None,
     split: Annotated[str, typer.Option(help="Measured on.")] = "val",
+    run: Annotated[list[str] | None, typer.Option(help="A recorded run, again for more; none: all.")] = None,
 ) -> None:
-    """Likeness against realism, a point for each system of each recorded run."""
+    """Likeness against realism, a point for each system or variant of recorded runs."""
     from pipeline.experiments import recorded, trade_off
 
-    trade_off.run(recorded.FOLDER, split, out)
+    trade_off.run(recorded.FOLDER, split, run or (), out)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Command trade-off: likeness against realism, a point for each system of each recorded run."""
+"""Command trade-off: likeness against realism, a point for each system or variant of recorded runs."""
 
 import io
 import json
@@ -20,34 +20,37 @@ UNKNOWN = figures.number(None)
 
 @dataclass(frozen=True)
 class Point:
-    """One system of one run."""
+    """One system of one run, or one variant of a family: the mean over its seeds."""
 
     name: str  # RUN: SYSTEM
     n: str
     scores: dict[str, float]  # of NAMES, those that were computed
 
 
-def points(folder: Path, split: str) -> list[Point]:
-    """Of every run that `record` kept in FOLDER with figures of such a split and any of NAMES; by name."""
-    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+def points(folder: Path, split: str, names: Sequence[str] = ()) -> list[Point]:
+    """Of recorded runs in FOLDER, of `names` or all, those with figures of such a split and any of NAMES."""
+    files = [path for path in sorted(folder.glob("*.json")) if not names or path.stem in names]
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in files]
     return [point for run in runs if split in run["tables"] for point in _of_run(run["name"], run["tables"][split])]
 
 
 def _of_run(run: str, table: dict[str, Any]) -> list[Point]:
     found = []
     for row in table["rows"]:
-        cells = dict(zip(table["heads"], row, strict=True))
-        scores = {name: float(cells[name]) for name in NAMES if cells.get(name, UNKNOWN) != UNKNOWN}
-        if scores and "system" in cells:
-            found.append(Point(f"{run}: {cells['system']}", cells["n"], scores))
+        cells = dict(zip(map(str.lower, table["heads"]), row, strict=True))
+        means = {name: cells.get(name, "").partition(" ±")[0] for name in NAMES}
+        scores = {name: float(mean) for name, mean in means.items() if mean not in ("", UNKNOWN)}
+        of = cells.get("system") or cells.get("variant")
+        if scores and of:
+            found.append(Point(f"{run}: {of}", cells["n"], scores))
     return found
 
 
-def run(folder: Path, split: str, out: Path | None) -> None:
+def run(folder: Path, split: str, names: Sequence[str], out: Path | None) -> None:
     """Print the points, and draw them as OUT.svg where it is given. Raises UserError where there are none."""
-    found = points(folder, split)
+    found = points(folder, split, names)
     if not found:
-        raise UserError(f"trade-off: no recorded run in {folder} has {' or '.join(NAMES)} on {split}; see: record")
+        raise UserError(f"trade-off: no such recorded run in {folder} has {' or '.join(NAMES)} on {split}; see: record")
     rows = [[point.name, point.n, *(figures.number(point.scores.get(name)) for name in NAMES)] for point in found]
     print_table(["run: system", "n", *NAMES], rows, f"{split}: likeness, then realism")
     if out is not None:

@@ -26,13 +26,15 @@ def runs(tmp_path: Path) -> Path:
     sharp = [["joint", "100", "13", "0.48", "0.38", "121", "0.36", "0.9"]]
     keep(folder, "sharp", HEADS, [*sharp, ["joint_like", "90", "15", "0.52", "0.4", "–", "–", "0.9"]])
     keep(folder, "old", ["system", "n", "psnr"], [["joint", "100", "15"]])
-    keep(folder, "family", ["variant", "seeds", "n", "SSIM"], [["a", "3", "100", "0.5 ± 0.1"]])
+    keep(folder, "family", ["variant", "seeds", "n", "SSIM", "SHARPNESS"], [["a", "3", "100", "0.5 ± 0.1", ""]])
     return folder
 
 
 def test_every_system_of_every_run_is_a_point_of_its_own_figures(runs: Path) -> None:
     found = {point.name: point for point in trade_off.points(runs, "val")}
-    assert list(found) == ["sharp: joint", "sharp: joint_like", "soft: joint"]
+    assert list(found) == ["family: a", "sharp: joint", "sharp: joint_like", "soft: joint"]
+    assert found["family: a"].scores == {"ssim": 0.5}, "the mean over its seeds"
+    assert [point.name for point in trade_off.points(runs, "val", ["soft"])] == ["soft: joint"]
     wanted = {"ssim": 0.6, "identity_face": 0.38, "sharpness": 0.11, "fd_efficientnet": 142}
     assert (found["soft: joint"].n, found["soft: joint"].scores) == ("100", wanted)
     assert found["sharp: joint_like"].scores == {"ssim": 0.52, "sharpness": 0.4}
@@ -41,7 +43,7 @@ def test_every_system_of_every_run_is_a_point_of_its_own_figures(runs: Path) -> 
 
 def test_the_points_are_drawn_and_the_same_points_the_same_file(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = runs.parent / "a" / "b.svg"
-    trade_off.run(runs, "val", out)
+    trade_off.run(runs, "val", (), out)
     printed = capsys.readouterr().out
     assert re.search(r"soft: joint\W+100\W+0\.6\W+0\.38\W+0\.11\W+142", printed)
     made = out.read_text()
@@ -51,5 +53,5 @@ def test_the_points_are_drawn_and_the_same_points_the_same_file(runs: Path, caps
 
 
 def test_no_such_run_is_said(runs: Path) -> None:
-    with pytest.raises(UserError, match=r"no recorded run in .* on test"):
-        trade_off.run(runs, "test", None)
+    with pytest.raises(UserError, match=r"no such recorded run in .* on test"):
+        trade_off.run(runs, "test", (), None)
