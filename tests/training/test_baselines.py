@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from baseline_params import CYCLEGAN, DRIT, PIX2PIX, ROWS, drawing, face, write_pairs
+from baseline_params import CYCLEGAN, DEEPFACEDRAWING, DRIT, PIX2PIX, ROWS, drawing, face, write_pairs
 from test_reliability import RUNNER, TWO, history, run
 
 import pipeline.core.params
@@ -281,6 +281,29 @@ def test_pix2pix_learns_eight_pairs_by_heart() -> None:
     params = replace(PIX2PIX, net=net, optimizer=replace(PIX2PIX.optimizer, lr=2e-3))
     torch.manual_seed(0)
     trainer, (strokes, photo), steps = pix2pix.Pix2Pix(CPU.fabric(), params), pairs(), 200
+    for step in range(steps):
+        trainer.set_progress(step / steps)
+        trainer.step({"sketch": strokes, "photo": photo})
+    off = (trainer.made(strokes) - photo).square().mean((1, 2, 3))
+    assert float((-10 * off.log10()).mean()) > 30
+
+
+@pytest.mark.slow
+def test_deepfacedrawing_learns_eight_pairs_by_heart() -> None:
+    """Likewise, its L1 as strong as pix2pix's; each of the eight stands among the codes that it is projected onto."""
+    smaller = {"code": 32, "halvings": 3, "maps": 16, "width": 8, "blocks": 2, "discriminator_width": 4, "scales": 1}
+    params = replace(
+        DEEPFACEDRAWING,
+        net=replace(DEEPFACEDRAWING.net, **smaller),
+        weights=replace(DEEPFACEDRAWING.weights, l1=100.0),
+        perceptual=replace(DEEPFACEDRAWING.perceptual, layers=("conv1_1",)),
+        optimizer=replace(DEEPFACEDRAWING.optimizer, lr=2e-3),
+        components_share=0.1,
+        neighbours=10,
+    )
+    torch.manual_seed(0)
+    trainer = deepfacedrawing.DeepFaceDrawing(CPU.fabric(), params, Framing(64, Eyes(0.48, 0.27)))
+    (strokes, photo), steps = pairs(), 400
     for step in range(steps):
         trainer.set_progress(step / steps)
         trainer.step({"sketch": strokes, "photo": photo})
