@@ -9,21 +9,16 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pipeline.apps.faces import like_photo
-from pipeline.apps.look import Look
 from pipeline.apps.studio import limits
-from pipeline.apps.studio.faces import face_of, no_face
+from pipeline.apps.studio.faces import face_of, like_face
 from pipeline.apps.studio.messages import UNIT, Wrong, read_message, strokes_in_px, travelling
 from pipeline.apps.studio.systems import Systems
-from pipeline.apps.studio.uploads import NAME, body_of, picture_of, sentence
-from pipeline.apps.system import System
+from pipeline.apps.studio.uploads import body_of, picture_of, sentence
 from pipeline.apps.understand import Intake, Understood, understand
 from pipeline.core import params
-from pipeline.core.errors import UserError
 from pipeline.core.image_io import ImageError, Picture
 from pipeline.core.outcome import Refused
-from pipeline.core.polarity import Photo, sketch_of, to_uint8
-from pipeline.drawing.face_prior import eyes_of_crops
+from pipeline.core.polarity import sketch_of, to_uint8
 from pipeline.drawing.rasterize import render
 from pipeline.drawing.svg import to_svg
 from pipeline.stages.simplify import SimplifyParams, simplify
@@ -70,14 +65,6 @@ def answers(systems: Systems, busy: asyncio.Semaphore) -> dict[str, Answer]:
 
 def _svg(text: str) -> Response:
     return Response(text, media_type="image/svg+xml")
-
-
-def like_face(system: System, face: Photo) -> Look:
-    """What a photo's face looks like. Raises Wrong where it has no colours."""
-    try:
-        return like_photo(system, NAME, face, eyes_of_crops())
-    except UserError as error:
-        raise no_face(error) from error
 
 
 def drawing_in(data: bytes) -> dict[str, Any]:
