@@ -587,12 +587,15 @@ def export(
     model: Model = "mine",
     onnx: Annotated[bool, typer.Option("--onnx", help="For ONNX Runtime and other programs.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="With --onnx: inner convolutions of 8 bits.")] = False,
+    restorer: Annotated[
+        str | None, typer.Option(help="Whose restorer it gets: mine, as trained, or as --model.")
+    ] = None,
     data: Data = DATA,
 ) -> None:
     """The trained generators as one small file, or as ONNX, to hand on and for generate --model."""
     from pipeline.apps import export
 
-    export.run(model, data, out, onnx, int8)
+    export.run(model, data, out, onnx, int8, restorer)
 
 
 @app.command()

@@ -1,11 +1,11 @@
-"""A whole system of tiny untrained nets in a weights file, told a level and a style."""
+"""A whole system of tiny untrained nets in a weights file, told a level and a style, with a restorer if asked."""
 
 from pathlib import Path
 
 import torch
 
-from pipeline.training.checkpoint import both_nets, save_tensors
-from pipeline.training.nets import ModulatedParams, StyledParams, make_generator
+from pipeline.training.checkpoint import both_nets, prefixed, save_tensors
+from pipeline.training.nets import ModulatedParams, RestoringParams, StyledParams, make_generator
 
 CODE, SIZE = 6, 64
 OPTIONS = {
@@ -19,10 +19,11 @@ OPTIONS = {
 }
 SCN = ModulatedParams("modulated", **OPTIONS, code=1)
 ISN = StyledParams("styled", **OPTIONS, code=CODE, dropped=0.5)
+RESTORER = RestoringParams("restoring", width=4, blocks=1, spectral=False)
 
 
-def write_system(path: Path, seed: int = 0, **card: object) -> None:
-    """An untrained system whose level and style matter."""
+def write_system(path: Path, seed: int = 0, restored: bool = False, **card: object) -> None:
+    """An untrained system whose level and style matter; `restored`: and its restorer."""
     torch.manual_seed(seed)
     nets = {"scn": make_generator(SCN, (1, 1)), "isn": make_generator(ISN, (1, 3))}
     for net in nets.values():
@@ -30,5 +31,10 @@ def write_system(path: Path, seed: int = 0, **card: object) -> None:
             if "by_code" in name:
                 torch.nn.init.normal_(value, 0, 0.5)
     torch.nn.init.normal_(nets["isn"].encoder.head.weight, 0, 0.3)
-    about = {"size": SIZE, "params": {k: {"net": {"generator": vars(p)}} for k, p in {"scn": SCN, "isn": ISN}.items()}}
-    save_tensors(path, both_nets(**nets), about | card)
+    tensors, params = both_nets(**nets), {"scn": SCN, "isn": ISN}
+    if restored:
+        net = make_generator(RESTORER, (3, 3))
+        torch.nn.init.normal_(net.head.weight, 0, 0.2)
+        tensors, params = tensors | prefixed("restorer/g/", net.state_dict()), params | {"restorer": RESTORER}
+    about = {"size": SIZE, "params": {name: {"net": {"generator": vars(of)}} for name, of in params.items()}}
+    save_tensors(path, tensors, about | card)

@@ -51,6 +51,11 @@ class CompactGenerator(nn.Module):
         self.by_code = nn.ModuleDict({name: Modulation(code, wide) for name, wide in told.items()} if code else {})
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        return torch.sigmoid(self.unbounded(x, code))
+
+    def unbounded(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        """The same before its values are taken to [0, 1]."""
+
         def told(name: str, maps: Tensor) -> Tensor:
             changed: Tensor = self.by_code[name](maps, x.new_zeros(x.shape[0], self.code) if code is None else code)
             return changed
@@ -63,7 +68,7 @@ class CompactGenerator(nn.Module):
         y = torch.cat([self.up2(F.interpolate(y, scale_factor=2.0)), quarter], 1)
         y = follow("at_quarter", self.joined(y))
         y = follow("at_half", self.up1(F.interpolate(y, scale_factor=2.0)))
-        return torch.sigmoid(F.pixel_shuffle(self.head(torch.cat([y, half], 1)), 2))
+        return F.pixel_shuffle(self.head(torch.cat([y, half], 1)), 2)
 
 
 def _as_it_is(_: str, maps: Tensor) -> Tensor:
@@ -76,3 +81,19 @@ class CompactStyledGenerator(ReadsStyles, CompactGenerator):
     def __init__(self, in_channels: int, out_channels: int, code: int, dropped: float, **compact: Any) -> None:
         super().__init__(in_channels, out_channels, code=code, **compact)
         self.reads(out_channels, code, dropped)
+
+
+class RestoringGenerator(CompactGenerator):
+    """`CompactGenerator` that adds to its input what that lacks; at first little.
+
+    (N, C, H, W) in [0, 1] -> the same; as it trains not cut to [0, 1], where it would learn nothing.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, width: int, blocks: int) -> None:
+        super().__init__(in_channels, out_channels, width, blocks, code=0)
+        nn.init.normal_(self.head.weight, 0.0, 0.01)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        whole = x + self.unbounded(x)
+        return whole if self.training else whole.clamp(0, 1)

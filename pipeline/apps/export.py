@@ -13,7 +13,7 @@ from pipeline.apps.onnx_export import export as export_onnx
 from pipeline.apps.onnx_nets import is_onnx
 from pipeline.apps.system import System
 from pipeline.apps.tones import draws, tone_name, tones
-from pipeline.apps.torch_nets import CHANNELS, read_system
+from pipeline.apps.torch_nets import CHANNELS, RESTORER, WEIGHTS_FILE, read_system, with_restorer
 from pipeline.core.console import console
 from pipeline.core.dataset import read_split
 from pipeline.core.errors import UserError
@@ -27,19 +27,22 @@ from pipeline.training.checkpoint import load_tensors, save_tensors
 PHOTOS = 2000  # ours: of so many training photos the styles to choose from are read, at most
 
 
-def run(model: str, data: Path, out: Path, onnx: bool, int8: bool) -> None:
+def run(model: str, data: Path, out: Path, onnx: bool, int8: bool, restorer: str | None) -> None:
     """A system as one file OUT.safetensors and OUT.json (half precision), or with `onnx` as the folder OUT.
 
-    Raises UserError for a model that is not there and a name that is none of its kind.
+    `restorer`: whose restorer it gets, "mine" or as `model`. Raises UserError for a model that is not there and a name
+    that is none of its kind.
     """
     if int8 and not onnx:
         raise UserError("--int8 goes with --onnx")
+    if restorer and onnx:
+        raise UserError("--restorer makes a weights file; export that one with --onnx")
     if onnx:
         _check_folder(out)
         export_onnx(model_file(model, data), out, int8)
         size = sum(file.stat().st_size for file in out.iterdir())
     else:
-        weights(model, data, out)
+        weights(model, data, out, restorer)
         size = out.stat().st_size
     console.print(f"export: {printable(out)}, {size / 1e6:.1f} MB")
 
@@ -52,13 +55,17 @@ def _check_folder(out: Path) -> None:
         raise UserError(f"{printable(out)}: a folder that holds something else; name another")
 
 
-def weights(model: str, data: Path, out: Path) -> None:
-    """Both generators in half precision, with tones and what was measured where the system is the data folder's own."""
+def weights(model: str, data: Path, out: Path, restorer: str | None = None) -> None:
+    """Its generators in half precision, with tones and what was measured where the system is the data folder's own."""
     if out.suffix != ".safetensors":
         raise UserError(f"{printable(out)}: name a .safetensors file")
     path, layout = model_file(model, data), Layout(data)
     tensors, about = load_tensors(path)
-    kept = {key: value.half() for key, value in tensors.items() if key.startswith(tuple(f"{n}/g/" for n in CHANNELS))}
+    if restorer:
+        own = layout.trained(RESTORER) / WEIGHTS_FILE
+        tensors, about = with_restorer(tensors, about, own if restorer == "mine" else model_file(restorer, data))
+    nets = tuple(f"{name}/g/" for name in (*CHANNELS, RESTORER))
+    kept = {key: value.half() for key, value in tensors.items() if key.startswith(nets)}
     own = path.resolve().parent.parent == (layout.root / "trained").resolve()
     card = about | (_own(layout, path) if own else {})
     save_tensors(out, kept, card)

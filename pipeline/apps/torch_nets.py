@@ -1,7 +1,7 @@
 """Trained nets run by torch: from the weights files of the training stages, or as `export` wrote them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from pipeline.core.layout import Layout
 from pipeline.core.params import build
 from pipeline.core.polarity import unit
 from pipeline.core.printable import printable
-from pipeline.training.checkpoint import CheckpointError, load_tensors
+from pipeline.training.checkpoint import CheckpointError, below, load_tensors, prefixed
 from pipeline.training.nets import GENERATORS, make_generator, params_of
 from pipeline.weights.intake import identify
 from pipeline.weights.registry import WeightsError
 
 CHANNELS = {"scn": (1, 1), "isn": (1, 3)}
+RESTORER = "restorer"  # the net of some systems that goes on with the ISN's photo
+RESTORED = "restored"
 WEIGHTS_FILE = "weights.safetensors"
 
 
@@ -35,6 +37,7 @@ class TorchNet:
     module: nn.Module
     device: torch.device
     size: int
+    restorer: nn.Module | None = None  # goes on with what the module makes
 
     @property
     def code(self) -> int:
@@ -52,8 +55,8 @@ class TorchNet:
         return np.concatenate(made)
 
     def _made(self, strokes: Tensor, *code: Tensor) -> Tensor:
-        made: Tensor = self.module(strokes[:, None], *code).float()
-        return made
+        made: Tensor = self.module(strokes[:, None], *code)
+        return (made if self.restorer is None else self.restorer(made)).float()
 
     @torch.inference_mode()
     def style(self, photos: NDArray[np.uint8]) -> Codes:
@@ -70,11 +73,14 @@ def _parts(values: NDArray[np.float32]) -> Iterator[Tensor]:
 
 
 def load_system(layout: Layout, stage: str, device: str) -> System:
-    """The system after `stage`: "joint", "lite", or "apart" for SCN and ISN as trained alone.
+    """The system after `stage`: "joint", "lite", "restored" for joint with the restorer that was trained, or "apart".
 
-    Raises CheckpointError where a weights file is missing or not whole.
+    "apart" is SCN and ISN as trained alone. Raises CheckpointError where a weights file is missing or not whole.
     """
     on = pick_device(device)
+    if stage == RESTORED:
+        tensors, about = load_tensors(layout.trained("joint") / WEIGHTS_FILE)
+        return _system(*with_restorer(tensors, about, layout.trained(RESTORER) / WEIGHTS_FILE), on)
     if stage != "apart":
         return read_system(layout.trained(stage) / WEIGHTS_FILE, on)
     return System(load_net(layout, "scn", on), load_net(layout, "isn", on))
@@ -90,17 +96,41 @@ def read_system(path: Path, device: torch.device) -> System:
     return _system(*load_tensors(path), device)
 
 
+def with_restorer(
+    tensors: Mapping[str, Tensor], about: Mapping[str, Any], path: Path
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A system's tensors and header with the restorer of a file: as trained, or of another system.
+
+    Raises UserError where the file has none, CheckpointError where it is missing or not whole.
+    """
+    found, header = load_tensors(path)
+    own = below(found, f"{RESTORER}/g/") or (below(found, "g/") if header.get("stage") == RESTORER else {})
+    if not own:
+        raise UserError(f"{printable(path)}: holds no restorer; train one: cali-sketch train restorer")
+    params = {**about["params"], RESTORER: header["params"][RESTORER]}
+    rest = {key: value for key, value in tensors.items() if not key.startswith(f"{RESTORER}/")}
+    return {**rest, **prefixed(f"{RESTORER}/g/", own)}, {**about, "params": params}
+
+
 def _system(tensors: Mapping[str, Tensor], about: Mapping[str, Any], device: torch.device) -> System:
     scn, isn = (_read(tensors, about, name, f"{name}/g/", device) for name in CHANNELS)
+    if any(key.startswith(f"{RESTORER}/g/") for key in tensors):
+        isn = replace(isn, restorer=_module(tensors, about, RESTORER, f"{RESTORER}/g/", (3, 3)).to(device))
     return System(scn, isn, card=about)
 
 
 def _read(
     tensors: Mapping[str, Tensor], about: Mapping[str, Any], name: str, prefix: str, device: torch.device
 ) -> TorchNet:
-    net = make_generator(generator_params(about, name), CHANNELS[name])
-    net.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-    return TorchNet(without_parametrizations(net).eval().to(device), device, about["size"])
+    return TorchNet(_module(tensors, about, name, prefix, CHANNELS[name]).to(device), device, about["size"])
+
+
+def _module(
+    tensors: Mapping[str, Tensor], about: Mapping[str, Any], name: str, prefix: str, channels: tuple[int, int]
+) -> nn.Module:
+    net = make_generator(generator_params(about, name), channels)
+    net.load_state_dict(below(tensors, prefix))
+    return without_parametrizations(net).eval()
 
 
 def generator_params(about: Mapping[str, Any], name: str) -> Any:

@@ -129,24 +129,21 @@ class BothLike:
         return np.concatenate(made), strokes
 
 
-def _joint(layout: Layout, device: torch.device, mirrored: bool) -> System:
-    return Both(_nets("joint", layout, device, mirrored))
+def _both(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> System:
+    return Both(_nets(stage, layout, device, mirrored))
 
 
-def _apart(layout: Layout, device: torch.device, mirrored: bool) -> System:
-    return Both(_nets("apart", layout, device, mirrored))
+def _both_like(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
+    return BothLike(_nets(stage, layout, device, mirrored), _eyes(layout))
 
 
-def _joint_like(layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
-    return BothLike(_nets("joint", layout, device, mirrored), _eyes(layout))
-
-
-def _lite(layout: Layout, device: torch.device, mirrored: bool) -> System:
-    return Both(_nets("lite", layout, device, mirrored))
-
-
-def _lite_like(layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
-    return BothLike(_nets("lite", layout, device, mirrored), _eyes(layout))
+def _told(stage: str, *needs: str) -> dict[str, Row]:
+    """The rows of a system of both nets: as it is and, `_like`, in the tones of the true photo."""
+    reads = ("deformed", "simplified")
+    return {
+        stage: Row(reads, needs, partial(_both, stage)),
+        f"{stage}_like": Row(reads, needs, partial(_both_like, stage), likes=True),
+    }
 
 
 def _eyes(layout: Layout) -> Eyes:
@@ -184,12 +181,10 @@ def _mirrored(system: System) -> System:
 
 
 OWN = {
-    "joint": Row(("deformed", "simplified"), ("joint",), _joint),  # SCN and ISN after joint training
-    # the same in the tones of the true photo, of a system that takes them
-    "joint_like": Row(("deformed", "simplified"), ("joint",), _joint_like, likes=True),
-    "lite": Row(("deformed", "simplified"), ("lite",), _lite),  # narrow nets that joint, or what ships, has taught
-    "lite_like": Row(("deformed", "simplified"), ("lite",), _lite_like, likes=True),
-    "apart": Row(("deformed", "simplified"), ("scn", "isn"), _apart),  # as trained alone
+    **_told("joint", "joint"),  # SCN and ISN after joint training
+    **_told("lite", "lite"),  # narrow nets that joint, or what ships, has taught
+    **_told("restored", "joint", "restorer"),  # joint with the net that goes on with its photos
+    "apart": Row(("deformed", "simplified"), ("scn", "isn"), partial(_both, "apart")),  # as trained alone
     "isn_true": Row(("product",), ("isn",), _isn),  # on the true Canny ⊙ HED: the upper bound
     "isn_raw": Row(("deformed",), ("isn",), _isn),  # on the raw sketch: what the SCN is worth
 }

@@ -10,7 +10,7 @@ from pipeline.core.params import ParamsError, build
 
 REFINED = "_refined"
 # kind of generator -> what the side has to be a multiple of; else 4
-HALVED = {"unet_mru": 8, "gated": 16, "compact": 8, "compact_styled": 8}
+HALVED = {"unet_mru": 8, "gated": 16, "compact": 8, "compact_styled": 8, "restoring": 8}
 Section = Any  # an instance of a dataclass that `tree` makes; its fields are the sections below it
 Broken = Iterator[str]
 
@@ -37,6 +37,7 @@ def sections() -> dict[str, Any]:
         "baselines.refined": names_of(lambda: refined(BASELINES), least=0),
         "editing.names": names_of(lambda: ["edit"], least=0),
         "distilling.names": names_of(lambda: ["lite"], least=0),
+        "restoring.names": names_of(lambda: ["restorer"], least=0),
         "teach": TeachParams,
         "simplify": simplify.SimplifyParams,
         "pack": pack.PackParams,

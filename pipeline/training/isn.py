@@ -79,8 +79,10 @@ class IsnParams:
 class Isn(OneGan):
     """P = G2(R), Eq. 5, with the terms of Eq. 6."""
 
-    def __init__(self, fabric: Fabric, params: IsnParams) -> None:
-        self.gan = Gan(fabric, params.net, params.optimizer, params.loss.adversarial, CHANNELS)
+    given = "product"  # what of a batch the photo is made of
+
+    def __init__(self, fabric: Fabric, params: IsnParams, channels: tuple[int, int] = CHANNELS) -> None:
+        self.gan = Gan(fabric, params.net, params.optimizer, params.loss.adversarial, channels)
         self.styled = isinstance(self.gan.generator, ReadsStyles)
         self.loss = params.loss
         chosen = params.loss.perceptual
@@ -100,9 +102,9 @@ class Isn(OneGan):
         return photo
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        photo = self.made(batch["product"], batch)
-        judged = self.discriminate(photo, batch, batch["product"])
-        terms = self.terms(photo, batch, batch["product"])
+        photo = self.made(batch[self.given], batch)
+        judged = self.discriminate(photo, batch, batch[self.given])
+        terms = self.terms(photo, batch, batch[self.given])
         self.gan.g_optimizer.zero_grad(set_to_none=True)
         self.gan.fabric.backward(self.total(terms))
         self.gan.update_generator()
@@ -161,17 +163,17 @@ class Isn(OneGan):
         the norm of each weighted term's gradient at the photo, mean over the batch. Raises UserError for D at chance.
         """
         self.gan.check()
-        photo = self.gan.shown(batch["product"])
+        photo = self.gan.shown(batch[self.given])
         found = {"l1": l1(batch["photo"], photo), "ssim": dissimilarity(batch["photo"], photo)}
         if self.styled:
-            like = self.shown_like(batch["product"], batch["photo"])
+            like = self.shown_like(batch[self.given], batch["photo"])
             found |= {"l1_like": l1(batch["photo"], like), "ssim_like": dissimilarity(batch["photo"], like)}
         return found | self._gradients(photo, batch)
 
     @torch.enable_grad()
     def _gradients(self, photo: Tensor, batch: Batch) -> dict[str, Tensor]:
         made = photo.detach().requires_grad_()
-        terms = self.terms(made, batch, batch["product"])
+        terms = self.terms(made, batch, batch[self.given])
         found = {}
         for name, term in terms.items():
             weighted = term * getattr(self.loss.weights, name)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,16 +48,16 @@ def written(
     folder: Path,
     params: Any,
     code: Path,
-    teachers: Sequence[Teacher],
+    teacher: Teacher,
     splits: Mapping[str, Split],
     write: Callable[[str, Path], None],
 ) -> Iterator[Path]:
     """The new FOLDER, with what `write` has written of each split by its name; it stays when the block ends well.
 
-    `code`: the module that teaches. By it, the params, the data and the teachers a killed run's state is found again.
+    `code`: the module that teaches. By it, the params, the data and the teacher a killed run's state is found again.
     """
     digests = "".join(split.digest for split in splits.values())
-    key = run_key(params, digests, [*(teacher.path for teacher in teachers), *code_of(code)])
+    key = run_key(params, digests, [teacher.path, *code_of(code)])
     with resume_folder(key) as kept:
         for name in splits:
             write(name, kept.folder / name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -13,11 +13,10 @@ from models.generators.modulated import ReadsStyles
 from models.losses.photo import PERCEPTUAL, dissimilarity, l1
 from models.losses.strokes import filled_dice
 from pipeline.core.allowed import BatchSize, Seed, Weight
-from pipeline.core.errors import UserError
 from pipeline.core.layout import TAUGHT
 from pipeline.core.params import require
 from pipeline.core.polarity import turned_tensor
-from pipeline.training.checkpoint import below, both_nets
+from pipeline.training.checkpoint import both_nets
 from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.isn import CHANNELS as ISN_CHANNELS
 from pipeline.training.loop import ScheduleParams
@@ -27,8 +26,7 @@ from pipeline.training.scn import CHANNELS as SCN_CHANNELS
 from pipeline.training.supervised import OptimizerParams, Supervised
 from pipeline.training.trainers import TEACHER, Needs, Starts, TrainingStage
 
-OF_STROKES = ("strokes", "dice")
-MEASURES = (*OF_STROKES, "l1", "ssim")  # of val
+MEASURES = ("strokes", "dice", "l1", "ssim")  # of val
 SLACK_PX = 1  # ours: by which a line may be off
 
 
@@ -43,6 +41,7 @@ class LiteWeights:
     perceptual: Weight
 
     def __post_init__(self) -> None:
+        require(bool(self.strokes or self.dice), "strokes or dice above 0")
         require(bool(self.l1 or self.ssim), "l1 or ssim above 0")
 
 
@@ -50,7 +49,6 @@ class LiteWeights:
 class LiteParams:
     """Section `train_lite`."""
 
-    begins: Literal["random", "teacher"]  # teacher: with its weights, nets of its kinds
     perceptual: PerceptualParams
     weights: LiteWeights
     optimizer: OptimizerParams
@@ -60,14 +58,7 @@ class LiteParams:
     seed: Seed
 
     def __post_init__(self) -> None:
-        require(self.learns_strokes or self.begins == "teacher", "strokes or dice above 0, or begins: teacher")
-        known = [name for name in MEASURES if self.learns_strokes or name not in OF_STROKES]
-        require(self.schedule.plateau_measure in known, f"schedule.plateau_measure one of {', '.join(known)}")
-
-    @property
-    def learns_strokes(self) -> bool:
-        """Else the SCN stays the teacher's, and only the ISN learns."""
-        return bool(self.weights.strokes or self.weights.dice)
+        require(self.schedule.plateau_measure in MEASURES, f"schedule.plateau_measure one of {', '.join(MEASURES)}")
 
 
 @dataclass(frozen=True)
@@ -88,25 +79,20 @@ class Students(nn.Module):
     """Both nets: strokes R of drawings, photos of the teacher's R for half of a batch, of their own for the rest.
 
     Drawings and the teacher's strokes (N, 1, S, S) in [0, 1], 1 = ink; levels (N, 1); tones (N, code) or None ->
-    strokes (N, 1, S, S), photos (N, 3, S, S). `alone`: photos of their own strokes. Where strokes are not learnt they
-    are the teacher's.
+    strokes (N, 1, S, S), photos (N, 3, S, S). `alone`: photos of their own strokes.
     """
 
-    def __init__(self, scn: nn.Module, isn: nn.Module, learns_strokes: bool) -> None:
+    def __init__(self, scn: nn.Module, isn: nn.Module) -> None:
         super().__init__()
-        self.scn, self.isn, self.learns_strokes = scn.requires_grad_(learns_strokes), isn, learns_strokes
+        self.scn, self.isn = scn, isn
 
     def forward(
         self, drawn: Tensor, level: Tensor, strokes: Tensor, style: Tensor | None, alone: bool
     ) -> tuple[Tensor, Tensor]:
-        refined = strokes if not (self.learns_strokes or alone) else self._refined(drawn, level)
+        refined: Tensor = self.scn(drawn, level) if getattr(self.scn, "code", 0) else self.scn(drawn)
         own = torch.arange(len(drawn), device=drawn.device) % 2 > 0
         given = refined if alone else torch.where(own[:, None, None, None], refined.detach(), strokes)
         return refined, self.isn(given) if style is None else self.isn(given, style)
-
-    def _refined(self, drawn: Tensor, level: Tensor) -> Tensor:
-        made: Tensor = self.scn(drawn, level) if getattr(self.scn, "code", 0) else self.scn(drawn)
-        return made
 
 
 class Lite(Supervised):
@@ -128,10 +114,12 @@ class Lite(Supervised):
     def _terms(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Each times its weight."""
         refined, photo = self._made(net, batch)
-        found = {"l1": l1(batch["photo"], photo), "ssim": dissimilarity(batch["photo"], photo)}
-        if self.params.learns_strokes:
-            found["strokes"] = F.binary_cross_entropy(refined, batch["strokes"])
-            found["dice"] = filled_dice(refined, batch["strokes"], SLACK_PX)
+        found = {
+            "strokes": F.binary_cross_entropy(refined, batch["strokes"]),
+            "dice": filled_dice(refined, batch["strokes"], SLACK_PX),
+            "l1": l1(batch["photo"], photo),
+            "ssim": dissimilarity(batch["photo"], photo),
+        }
         if self.vgg is not None:
             with torch.no_grad():
                 real = self.vgg(batch["photo"])
@@ -157,21 +145,10 @@ def _needs(_: Mapping[str, Any]) -> Needs:
 def _build(fabric: Fabric, sections: Mapping[str, Any], starts: Starts) -> Lite:
     scn = make_generator(sections["lite_nets.scn"].net.generator, SCN_CHANNELS)
     isn = make_generator(sections["lite_nets.isn"].net.generator, ISN_CHANNELS)
-    params: LiteParams = sections["train_lite"]
-    if params.begins == "teacher":
-        for name, net in (("scn", scn), ("isn", isn)):
-            _begin(net, below(starts[TEACHER], f"{name}/g/"), f"lite_nets.{name}.net.generator")
     if isinstance(isn, ReadsStyles):
-        isn.encoder.load_state_dict(below(starts[TEACHER], "isn/g/encoder."))
+        isn.encoder.load_state_dict(dict(starts[TEACHER]))
         isn.encoder.requires_grad_(False)
-    return Lite(fabric, params, Students(scn, isn, params.learns_strokes))
-
-
-def _begin(net: nn.Module, weights: Mapping[str, Tensor], section: str) -> None:
-    try:
-        net.load_state_dict(dict(weights))
-    except RuntimeError as error:
-        raise UserError(f"train_lite.begins: teacher: {section} is not of the teacher's kind and size") from error
+    return Lite(fabric, sections["train_lite"], Students(scn, isn))
 
 
 def _weights(sections: Mapping[str, Any]) -> tuple[str, ...]:

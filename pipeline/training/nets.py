@@ -9,7 +9,7 @@ from torch import nn
 from models.blocks import with_spectral_norm
 from models.discriminators.patchgan import patch, sn_patch
 from models.discriminators.unet import unet
-from models.generators.compact import CompactGenerator, CompactStyledGenerator
+from models.generators.compact import CompactGenerator, CompactStyledGenerator, RestoringGenerator
 from models.generators.gated import GatedGenerator
 from models.generators.modulated import ModulatedGenerator, NoisyGenerator, StyledGenerator
 from models.generators.resnet import ResnetGenerator
@@ -95,6 +95,16 @@ class CompactStyledParams(CompactParams):
 
 
 @dataclass(frozen=True)
+class RestoringParams:
+    """A narrow U-Net that adds to a photo what it lacks."""
+
+    kind: str
+    width: Width
+    blocks: Annotated[int, Range(least=0, most=64)]
+    spectral: bool
+
+
+@dataclass(frozen=True)
 class SnPatchParams:
     """SN-PatchGAN, at one scale of the image or several."""
 
@@ -144,6 +154,7 @@ GENERATORS = {
     "noisy": Net(StyledParams, NoisyGenerator),  # styled, with noise in the decoder
     "compact": Net(CompactParams, CompactGenerator),
     "compact_styled": Net(CompactStyledParams, CompactStyledGenerator),
+    "restoring": Net(RestoringParams, RestoringGenerator),
 }
 DISCRIMINATORS = {
     "sn_patch": Net(SnPatchParams, sn_patch),
@@ -152,7 +163,14 @@ DISCRIMINATORS = {
 }
 
 GeneratorParams = Annotated[
-    ResnetParams | UnetMruParams | ModulatedParams | StyledParams | GatedParams | CompactParams | CompactStyledParams,
+    ResnetParams
+    | UnetMruParams
+    | ModulatedParams
+    | StyledParams
+    | GatedParams
+    | CompactParams
+    | CompactStyledParams
+    | RestoringParams,
     Kind(lambda: params_of(GENERATORS)),
 ]
 DiscriminatorParams = Annotated[SnPatchParams | PatchParams | UnetParams, Kind(lambda: params_of(DISCRIMINATORS))]

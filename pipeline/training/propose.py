@@ -45,7 +45,7 @@ def run(params: ProposeParams, data: Path, device: str) -> None:
     def write(name: str, folder: Path) -> None:
         _propose(teacher, splits[name], wanted[name], folder)
 
-    with written(replace(layout, packed_as=PROPOSED).packed, params, Path(__file__), [teacher], splits, write):
+    with written(replace(layout, packed_as=PROPOSED).packed, params, Path(__file__), teacher, splits, write):
         pass
 
 

@@ -99,10 +99,10 @@ class TrainingStage:
     starts: tuple[str, ...] = ()  # trained stages whose weights it begins with
     weights: Callable[[Sections], Sequence[str]] = no_weights  # names of the weight files it reads
     framed: bool = False  # it is told a Framing too, among the sections as FRAMING
-    reads: str = "packed"  # folder of data that it learns from; of TAUGHT it starts with TEACHER
+    reads: str = "packed"  # folder of data that it learns from; of TAUGHT it starts with the teacher's encoder, TEACHER
 
 
-OWN = {name: f"pipeline.training.{name}" for name in ("scn", "isn", "joint", "edit", "lite")}
+OWN = {name: f"pipeline.training.{name}" for name in ("scn", "isn", "joint", "edit", "lite", "restorer")}
 BASELINES: LazyTable[TrainingStage] = LazyTable("baseline", "pipeline.training.baselines", "TRAINER")
 TRAINERS: LazyTable[TrainingStage] = LazyTable("trainer", "pipeline.training.baselines", "TRAINER", OWN)
 

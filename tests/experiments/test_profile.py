@@ -112,4 +112,5 @@ def test_params_end_with_exit_code_1_and_a_line_a_fault(
         "train_joint.batch: 0",
         "train_edit.batch: 0",
         "train_lite.batch: 0",
+        "train_restorer.batch: 0",
     ]

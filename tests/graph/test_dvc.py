@@ -39,6 +39,7 @@ STAGE_FILES = {
     "train_edit@edit": ["pipeline/training/edit.py"],
     "teach@lite": ["pipeline/training/teach.py"],
     "train_lite@lite": ["pipeline/training/lite.py"],
+    "train_restorer@restorer": ["pipeline/training/restorer.py"],
     **{
         # a further one may be a Gan: docs/add-a-system.md
         f"baseline@{name}": [*BESIDE_A_BASELINE, f"pipeline/training/baselines/{name}.py"]

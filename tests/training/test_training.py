@@ -694,7 +694,7 @@ def test_export_keeps_both_generators_in_half_precision_and_says_what_they_are(d
     train_all(data)
     scores = {"deformed": {"mean": {"n": 3, "psnr": 20.0}}}
     results.write(results.folder(Layout(data), "joint", "test"), scores, {})
-    export.run("mine", data, tmp_path / "mine.safetensors", False, False)
+    export.run("mine", data, tmp_path / "mine.safetensors", False, False, None)
     tensors, _ = load_tensors(tmp_path / "mine.safetensors")
     assert {key.split("/")[1] for key in tensors} == {"g"}
     assert all(value.dtype == torch.half for value in tensors.values() if value.is_floating_point())
@@ -708,4 +708,4 @@ def test_export_keeps_both_generators_in_half_precision_and_says_what_they_are(d
     sketches = read_split(Layout(data), "test").layers["sketch/xdog"]
     np.testing.assert_allclose(small.refine(sketches), whole.refine(sketches), atol=5e-3)
     with pytest.raises(UserError, match=r"name a \.safetensors file"):
-        export.run("mine", data, tmp_path / "mine.pt", False, False)
+        export.run("mine", data, tmp_path / "mine.pt", False, False, None)

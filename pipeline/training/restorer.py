@@ -1,0 +1,97 @@
+"""Stage train_restorer: a net that adds to a soft photo what it lacks and takes away what strokes have left there.
+
+A photo of a drawing is soft, since the drawing could be of many faces. The net never sees one: it learns to undo what
+is done to true photos, as blind face restoration does, with the terms of the ISN. So it goes with any system.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from pipeline.core.allowed import Items, Range
+from pipeline.core.params import require
+from pipeline.drawing.scale import face_scale
+from pipeline.styles import StyleName
+from pipeline.training.data import Batch
+from pipeline.training.isn import Isn, IsnParams, vgg_file
+from pipeline.training.spoiling import SpoilingParams, generator_of, spoilt
+from pipeline.training.trainers import Drawn, Needs, TrainingStage
+
+CHANNELS = (3, 3)
+
+
+@dataclass(frozen=True)
+class RestorerParams(IsnParams):
+    """Section `train_restorer`."""
+
+    spoiling: SpoilingParams
+    window: Annotated[float, Range(above=0, most=1)]  # share of the side that a step sees
+    styles: Annotated[tuple[StyleName, ...], Items(least=0)]  # whose strokes leave ghosts, as of train_scn
+    drawn: Annotated[tuple[Drawn, ...], Items()]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.net.generator.kind == "restoring", "net.generator.kind restoring")
+
+
+class Restorer(Isn):
+    """The photo of a spoilt one."""
+
+    given = "spoilt"
+
+    def __init__(self, fabric: Fabric, params: RestorerParams) -> None:
+        super().__init__(fabric, params, CHANNELS)
+        self.params = params
+
+    def spoilt(self, batch: Batch, window: float) -> Batch:
+        """A batch through windows of so much of the side, with what is given of it."""
+        scale, noise = face_scale((batch["photo"].shape[-1],) * 2), batch["noise"]
+        photo, strokes = windowed(torch.cat([batch["photo"], batch["sketch"]], 1), noise, window).split([3, 1], 1)
+        return {"photo": photo, self.given: spoilt(photo, strokes, noise, self.params.spoiling, scale), "noise": noise}
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        return super().step(self.spoilt(batch, self.params.window))
+
+    def measure(self, batch: Batch) -> dict[str, Tensor]:
+        """How far whole photos, spoilt and restored, are from what they were; else as of the ISN."""
+        return super().measure(self.spoilt(batch, 1))
+
+    def show(self, batch: Batch) -> dict[str, Tensor]:
+        """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
+        seen = self.spoilt(batch, 1)
+        return {"spoilt": seen[self.given], "restored": self.gan.shown(seen[self.given]), "photo": seen["photo"]}
+
+
+def windowed(layers: Tensor, numbers: Tensor, share: float) -> Tensor:
+    """(N, C, S, S) -> a square of each, of `share` of the side; `numbers` (N, k) in [0, 1) say where.
+
+    The side is rounded to a multiple of 16.
+    """
+    side = layers.shape[-1]
+    kept = min(side, max(32, round(share * side / 16) * 16))
+    if kept == side:
+        return layers
+    parts = []
+    for sample, number in zip(layers, numbers.double().cpu().numpy(), strict=True):
+        top, left = generator_of(number[::-1]).integers(0, side - kept + 1, 2)
+        parts.append(sample[:, top : top + kept, left : left + kept])
+    return torch.stack(parts)
+
+
+def _weights(sections: Mapping[str, Any]) -> tuple[str, ...]:
+    return vgg_file(sections["train_restorer"])
+
+
+def _needs(sections: Mapping[str, Any]) -> Needs:
+    return Needs(("photo",), sections["train_restorer"])
+
+
+def _build(fabric: Fabric, sections: Mapping[str, Any], _: object) -> Restorer:
+    return Restorer(fabric, sections["train_restorer"])
+
+
+TRAINER = TrainingStage({"train_restorer": RestorerParams}, _needs, _build, weights=_weights)
