@@ -92,7 +92,7 @@ class RestoringGenerator(CompactGenerator):
     def __init__(self, in_channels: int, out_channels: int, width: int, blocks: int) -> None:
         super().__init__(in_channels, out_channels, width, blocks, code=0)
         nn.init.normal_(self.head.weight, 0.0, 0.01)
-        nn.init.zeros_(self.head.bias)
+        self.head.get_parameter("bias").data.zero_()
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
         whole = x + self.unbounded(x)

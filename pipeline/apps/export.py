@@ -13,7 +13,7 @@ from pipeline.apps.onnx_export import export as export_onnx
 from pipeline.apps.onnx_nets import is_onnx
 from pipeline.apps.system import System
 from pipeline.apps.tones import draws, tone_name, tones
-from pipeline.apps.torch_nets import CHANNELS, RESTORER, WEIGHTS_FILE, read_system, with_restorer
+from pipeline.apps.torch_nets import CHANNELS, RESTORED, RESTORER, WEIGHTS_FILE, read_system, with_restorer
 from pipeline.core.console import console
 from pipeline.core.dataset import read_split
 from pipeline.core.errors import UserError
@@ -62,19 +62,20 @@ def weights(model: str, data: Path, out: Path, restorer: str | None = None) -> N
     path, layout = model_file(model, data), Layout(data)
     tensors, about = load_tensors(path)
     if restorer:
-        own = layout.trained(RESTORER) / WEIGHTS_FILE
-        tensors, about = with_restorer(tensors, about, own if restorer == "mine" else model_file(restorer, data))
+        trained = layout.trained(RESTORER) / WEIGHTS_FILE
+        tensors, about = with_restorer(tensors, about, trained if restorer == "mine" else model_file(restorer, data))
     nets = tuple(f"{name}/g/" for name in (*CHANNELS, RESTORER))
     kept = {key: value.half() for key, value in tensors.items() if key.startswith(nets)}
     own = path.resolve().parent.parent == (layout.root / "trained").resolve()
-    card = about | (_own(layout, path) if own else {})
+    card = about | (_own(layout, path, RESTORED if restorer else path.parent.name) if own else {})
     save_tensors(out, kept, card)
     write_bytes(out.with_suffix(".json"), json.dumps(card, indent=1).encode())
 
 
-def _own(layout: Layout, path: Path) -> dict[str, Any]:
+def _own(layout: Layout, path: Path, system: str) -> dict[str, Any]:
+    """`system`: as evaluate calls it."""
     styles = styles_of(layout, read_system(path, torch.device("cpu")))
-    return styles | {"data": trained_on(layout), "metrics": measured(layout, path.parent.name)}
+    return styles | {"data": trained_on(layout), "metrics": measured(layout, system)}
 
 
 def styles_of(layout: Layout, system: System) -> dict[str, Any]:
