@@ -21,7 +21,9 @@ FIRST = ("checkout", "patience")  # fixtures of the tests that take longest: no 
 FEW = {  # every stage is a process that imports its libraries: as many as tests look at
     "styles": {"names": ["xdog", "photosketch", "plain_canny"]},
     "baselines": {"names": ["regression"], "regression": {"schedule": {"steps": 3}}},
-    "evaluate": Only({"systems": {"joint": "joint", "apart": ".", "isn_true": "isn", "regression": "regression"}}),
+    "restoring": {"names": ["restorer"]},
+    "train_restorer": {"schedule": {"steps": 3}},
+    "evaluate": Only({"systems": {"joint": "joint", "restored": ".", "isn_true": "isn", "regression": "regression"}}),
 }
 
 

@@ -8,6 +8,8 @@ from tiny_checkout import Checkout
 
 from pipeline.core.image_io import read_sketch
 
+SYSTEMS = ("joint", "restored")
+
 
 def test_nothing_else_was_written(checkout: Checkout) -> None:
     added = checkout.run("git", "diff", "--name-only", "HEAD~2", "HEAD~1").stdout.split()
@@ -50,6 +52,16 @@ def test_the_system_is_trained_measured_and_reported(checkout: Checkout) -> None
     assert {"baseline@regression", "evaluate@regression"} <= set(
         re.findall(r"^\S+", checkout.run("dvc", "stage", "list").stdout, re.MULTILINE)
     )
+
+
+def test_a_restorer_is_trained_measured_and_handed_on(checkout: Checkout) -> None:
+    scores = [json.loads((checkout / f"data/evaluation/{name}/val/metrics.json").read_text()) for name in SYSTEMS]
+    assert scores[0] != scores[1]
+    checkout.cali("export", "out/mine.safetensors", "--restorer", "mine")
+    sketch = str(next(Path(checkout / "data/styles/xdog").glob("*.png")))
+    made = ["--out", "out/made", "--model", "out/mine.safetensors", "--place", "as-is"]
+    checkout.cali("generate", sketch, *made)
+    assert list((checkout / "out/made").glob("*.photo.png"))
 
 
 def test_the_style_of_the_docs_is_a_drawing(checkout: Checkout) -> None:
