@@ -18,9 +18,9 @@ from pipeline.core.params import require
 
 NEAR_PX = (2.0, 5.0)  # ours: sigma in the plane of the filter that takes texture, least and greatest
 ALIKE = (0.06, 0.25)  # ours: its sigma in the colours
-SOFT_PX = (0.6, 3.5)  # ours: blur of a ghost
-LOUDER = 1.5  # ours: times the blur in px; a line keeps most of its darkness so
-LEAST, PATCHES = 0.2, 4  # ours: share of a ghost that there is at least; cells along the side, each with its own share
+SOFT_PX = (0.6, 1.8)  # ours: blur of a ghost
+DARKEST = 0.25  # ours: the lightest colour of a ghost, of each channel
+PATCHES = 4  # ours: cells along the side, each with its own share of the ghost
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class SpoilingParams:
     smoothed: Share  # of the samples lose their texture and keep their edges (bilateral filter, Tomasi, Manduchi 1998)
     blur_px: tuple[Pixels, Pixels]  # sigma of a Gaussian, least and greatest
     ghosted: Share  # of the samples show ghosts of the strokes
-    ghost: Share  # how much darker they are at most; 1: black
+    ghost: Share  # how dark they are at most; 1: as ink
 
     def __post_init__(self) -> None:
         require(0 < self.blur_px[0] <= self.blur_px[1], "blur_px above 0, the first not the greater")
@@ -47,7 +47,9 @@ def spoilt(photo: Tensor, strokes: Tensor, numbers: Tensor, params: SpoilingPara
         soft = smoothed(one, rng, scale) if rng.random() < params.smoothed else one
         soft = blurred(soft, rng.uniform(*params.blur_px) * scale)
         if rng.random() < params.ghosted:
-            soft = soft * (1 - _ghost(lines, rng, scale) * float(rng.uniform(LEAST, 1) * params.ghost))
+            ghost = _ghost(lines, rng, scale) * float(rng.uniform(0, params.ghost))
+            colour = torch.from_numpy(rng.uniform(0, DARKEST, (1, 3, 1, 1)).astype(np.float32)).to(one)
+            soft = torch.lerp(soft, colour.expand_as(soft), ghost.expand_as(soft))
         made.append(soft)
     return torch.cat(made)
 
@@ -67,10 +69,9 @@ def smoothed(photo: Tensor, rng: np.random.Generator, scale: float) -> Tensor:
 
 def _ghost(strokes: Tensor, rng: np.random.Generator, scale: float) -> Tensor:
     """(1, 1, S, S) -> the same, soft and here and there gone."""
-    cells = torch.from_numpy(rng.uniform(LEAST, 1, (1, 1, PATCHES, PATCHES)).astype(np.float32)).to(strokes)
+    cells = torch.from_numpy(rng.random((1, 1, PATCHES, PATCHES), np.float32)).to(strokes)
     there = F.interpolate(cells, strokes.shape[-2:], mode="bilinear", align_corners=False)
-    soft = rng.uniform(*SOFT_PX) * scale
-    return (blurred(strokes, soft) * max(1.0, LOUDER * soft)).clamp(max=1) * there
+    return blurred(strokes, rng.uniform(*SOFT_PX) * scale) * there
 
 
 def blurred(images: Tensor, sigma: float) -> Tensor:

@@ -140,6 +140,7 @@ def test_smoothing_takes_texture_and_leaves_edges() -> None:
 
 
 def test_ghosts_darken_where_strokes_are() -> None:
+    torch.manual_seed(0)
     photo, strokes = torch.ones(4, 3, 64, 64), torch.zeros(4, 1, 64, 64)
     strokes[..., 30:33, :] = 1
     made = spoilt(photo, strokes, torch.rand(4, 7), SpoilingParams(0.0, (0.5, 0.5), ghosted=1.0, ghost=1.0), 1)

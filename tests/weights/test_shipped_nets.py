@@ -139,7 +139,7 @@ def drawn_face() -> Sketch:
     return sketch.astype(np.float32) / 255
 
 
-SIZES = {"cali-sketch-faces": 12, "cali-sketch-photo": 24, "cali-sketch-lite": 8}  # MB
+SIZES = {"cali-sketch-faces": 15, "cali-sketch-photo": 24, "cali-sketch-lite": 8}  # MB
 
 
 @pytest.mark.parametrize(("name", "megabytes"), SIZES.items())
