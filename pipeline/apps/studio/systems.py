@@ -23,7 +23,7 @@ from pipeline.drawing.face_prior import eyes_of_crops
 TITLES = {  # name -> as the page calls it, what it is good for; the first is where the page begins
     "lite": ("Lite", "fast: for drawing live"),
     "photo": ("Photo", "most like a photo; takes refinement"),
-    "faces": ("Faces", "most like the drawing; soft"),
+    "faces": ("Faces", "most like the drawing"),
 }
 OWN = "own"
 
