@@ -11,7 +11,7 @@ from tiny_checkout import Checkout
 
 Files = Mapping[str, list[Dependency]]
 
-TRAINED = {"train_scn", "train_isn", "train_joint", "baseline"}
+TRAINED = {"train_scn", "train_isn", "train_joint", "train_restorer", "baseline"}
 STYLES = ("xdog", "photosketch", "plain_canny")
 
 
@@ -63,7 +63,7 @@ def test_nothing_is_to_be_done_where_nothing_was_edited(checkout: Checkout) -> N
         ("pipeline/stages/canny.py", {"edges"}),
         ("pipeline/stages/pack.py", {"pack"}),
         ("pipeline/training/scn.py", {"train_scn", "train_joint"}),
-        ("pipeline/training/isn.py", {"train_isn", "train_joint"}),
+        ("pipeline/training/isn.py", {"train_isn", "train_joint", "train_restorer"}),
         ("pipeline/training/loop.py", TRAINED),
         ("models/helpers/line_net.py", {"style", "simplify"}),
         ("models/generators/resnet.py", {*TRAINED, "evaluate", "robustness", "report"}),
@@ -92,7 +92,7 @@ def test_a_style_is_nothing_to_its_siblings(checkout: Checkout, files: Files, st
 @pytest.mark.parametrize(
     ("weights", "expected"),
     [
-        ("vgg19", {"train_isn", "train_joint", "baseline"}),
+        ("vgg19", {"train_isn", "train_joint", "train_restorer", "baseline"}),
         ("mobilefacenet", {"crop", "evaluate", "robustness"}),
         ("inception_fid", {"evaluate", "robustness"}),
         ("photosketch", {"style"}),
