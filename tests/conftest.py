@@ -23,7 +23,9 @@ FEW = {  # every stage is a process that imports its libraries: as many as tests
     "baselines": {"names": ["regression"], "regression": {"schedule": {"steps": 3}}},
     "restoring": {"names": ["restorer"]},
     "train_restorer": {"schedule": {"steps": 3}},
-    "evaluate": Only({"systems": {"joint": "joint", "restored": ".", "isn_true": "isn", "regression": "regression"}}),
+    "evaluate": Only(
+        {"systems": {"joint": "joint", "restored": ".", "apart": ".", "isn_true": "isn", "regression": "regression"}}
+    ),
 }
 
 

@@ -94,12 +94,14 @@ def test_rows_read_what_they_are_for() -> None:
         "joint_like": both,
         "lite": both,
         "lite_like": both,
+        "restored": both,
+        "restored_like": both,
         "apart": both,
         "isn_true": ("product",),
         "isn_raw": ("deformed",),
     }
     assert read == own
-    assert [name for name, row in systems.OWN.items() if row.likes] == ["joint_like", "lite_like"]
+    assert [name for name, row in systems.OWN.items() if row.likes] == ["joint_like", "lite_like", "restored_like"]
 
 
 def test_joint_has_the_neutral_style_and_joint_like_each_photos_own(data: Path) -> None:
@@ -173,6 +175,8 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
         "joint_like",
         "lite",
         "lite_like",
+        "restored",
+        "restored_like",
         "apart",
         "isn_true",
         "isn_raw",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.generators.compact import CompactGenerator, CompactStyledGenerator
+from models.generators.compact import CompactGenerator, CompactStyledGenerator, RestoringGenerator
 from models.generators.gated import GatedGenerator
 from models.generators.modulated import ModulatedGenerator, Noise, NoisyGenerator, StyledGenerator
 from models.generators.resnet import ResnetGenerator
@@ -22,6 +22,7 @@ OPTIONS["modulated"] = OPTIONS["resnet"] | {"code": 5}
 OPTIONS["gated"] = {"width": 4, "blocks": 1, "norm": "pixel", "changes": False}
 OPTIONS["compact"] = {"width": 4, "blocks": 1, "code": 5}
 OPTIONS["compact_styled"] = OPTIONS["compact"] | {"dropped": 0.5}
+OPTIONS["restoring"] = {"width": 4, "blocks": 1}
 OPTIONS["styled"] = OPTIONS["noisy"] = OPTIONS["modulated"] | {"dropped": 0.5}
 MADE = {
     "resnet": ResnetGenerator,
@@ -32,6 +33,7 @@ MADE = {
     "gated": GatedGenerator,
     "compact": CompactGenerator,
     "compact_styled": CompactStyledGenerator,
+    "restoring": RestoringGenerator,
 }
 PATCH = {"kind": "sn_patch", "width": 4, "scales": 2}
 
