@@ -199,7 +199,7 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
     made, strokes = SYSTEMS["grayish"].open(Layout(data), CPU, True)(sketches)
     assert strokes is None
     assert np.abs(made[..., 0] - sketches.astype(float)).max() <= 0.5
-    own = "joint, joint_like, lite, lite_like, apart, isn_true, isn_raw"
+    own = "joint, joint_like, lite, lite_like, restored, restored_like, apart, isn_true, isn_raw"
     with pytest.raises(UserError, match=f"no system 'nope'; there are {own}, grayish, broken"):
         systems.row("nope")
 
