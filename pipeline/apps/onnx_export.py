@@ -80,7 +80,7 @@ def nets_of(system: System, cheap: bool = True) -> dict[str, Net]:
     }.items():
         example = (torch.rand(EXAMPLES, 1, net.size, net.size), torch.rand(EXAMPLES, net.code))[: 2 if net.code else 1]
         inputs = ("strokes", told)[: len(example)]
-        module = with_plain_norms(_whole(net))
+        module = with_plain_norms(_module(net, restored=True))
         module = with_cheap_convolutions(module) if cheap else module
         nets[name] = Net(module, example, inputs, (made,), (batch,) * len(example))
     isn = _module(system.isn)
@@ -90,26 +90,9 @@ def nets_of(system: System, cheap: bool = True) -> dict[str, Net]:
     return nets
 
 
-def _module(net: Any) -> nn.Module:
+def _module(net: Any, restored: bool = False) -> nn.Module:
     assert isinstance(net, TorchNet)
-    return net.module
-
-
-def _whole(net: Any) -> nn.Module:
-    """With the restorer, where it has one."""
-    return _module(net) if net.restorer is None else Restored(_module(net), net.restorer)
-
-
-class Restored(nn.Module):
-    """An ISN and what goes on with its photo, as one net."""
-
-    def __init__(self, isn: nn.Module, restorer: nn.Module) -> None:
-        super().__init__()
-        self.isn, self.restorer = isn, restorer
-
-    def forward(self, strokes: Tensor, style: Tensor | None = None) -> Tensor:
-        photo: Tensor = self.restorer(self.isn(strokes) if style is None else self.isn(strokes, style))
-        return photo
+    return net.whole if restored else net.module
 
 
 def write(net: Net, path: Path, fused: bool = True) -> None:

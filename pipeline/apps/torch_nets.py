@@ -30,6 +30,18 @@ RESTORED = "restored"
 WEIGHTS_FILE = "weights.safetensors"
 
 
+class Restored(nn.Module):
+    """An ISN and what goes on with its photo, as one net."""
+
+    def __init__(self, isn: nn.Module, restorer: nn.Module) -> None:
+        super().__init__()
+        self.isn, self.restorer = isn, restorer
+
+    def forward(self, strokes: Tensor, style: Tensor | None = None) -> Tensor:
+        photo: Tensor = self.restorer(self.isn(strokes) if style is None else self.isn(strokes, style))
+        return photo
+
+
 @dataclass(frozen=True)
 class TorchNet:
     """One trained generator on one device, a `Net`."""
@@ -38,6 +50,11 @@ class TorchNet:
     device: torch.device
     size: int
     restorer: nn.Module | None = None  # goes on with what the module makes
+
+    @property
+    def whole(self) -> nn.Module:
+        """With the restorer, where it has one."""
+        return self.module if self.restorer is None else Restored(self.module, self.restorer)
 
     @property
     def code(self) -> int:
@@ -55,8 +72,8 @@ class TorchNet:
         return np.concatenate(made)
 
     def _made(self, strokes: Tensor, *code: Tensor) -> Tensor:
-        made: Tensor = self.module(strokes[:, None], *code)
-        return (made if self.restorer is None else self.restorer(made)).float()
+        made: Tensor = self.whole(strokes[:, None], *code).float()
+        return made
 
     @torch.inference_mode()
     def style(self, photos: NDArray[np.uint8]) -> Codes:

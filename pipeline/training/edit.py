@@ -23,6 +23,7 @@ from pipeline.training.loop import ScheduleParams
 from pipeline.training.perceptual import VGGS, PerceptualParams
 from pipeline.training.propose import ProposeParams
 from pipeline.training.trainers import FRAMING, Needs, TrainingStage, weighted_sum
+from pipeline.training.windows import cut
 
 CHANNELS = (12, 3)
 COLOURS, MASK, PROPOSAL = slice(4, 7), slice(7, 8), slice(9, 12)  # of what the net is given
@@ -132,19 +133,20 @@ class Edit(OneGan):
 def windowed(asked: Tensor, photo: Tensor, noise: Tensor, share: float) -> tuple[Tensor, Tensor]:
     """(N, 12, S, S), (N, 3, S, S) -> squares of both of `share` of the side, each around an erased pixel.
 
-    `noise` (N, k) in [0, 1): its last number says which. The side is rounded to a multiple of 16.
+    `noise` (N, k) in [0, 1): its last number says which.
     """
-    side = photo.shape[-1]
-    kept = min(side, max(32, round(share * side / 16) * 16))
-    if kept == side:
+
+    def corner(i: int, kept: int) -> tuple[int, int]:
+        erased = asked[i, MASK][0].nonzero()
+        middle = erased[int(float(noise[i, -1]) * len(erased))]
+        top, left = (int((at - kept // 2).clamp(0, photo.shape[-1] - kept)) for at in middle)
+        return top, left
+
+    both = torch.cat([asked, photo], 1)
+    seen = cut(both, share, corner)
+    if seen is both:
         return asked, photo
-    both, parts = torch.cat([asked, photo], 1), []
-    for sample, number in zip(both, noise[:, -1].tolist(), strict=True):
-        erased = sample[MASK][0].nonzero()
-        middle = erased[int(number * len(erased))]
-        top, left = ((at - kept // 2).clamp(0, side - kept).item() for at in middle)
-        parts.append(sample[:, int(top) : int(top) + kept, int(left) : int(left) + kept])
-    return tuple(torch.stack(parts).split([asked.shape[1], photo.shape[1]], 1))  # type: ignore[return-value]
+    return tuple(seen.split([asked.shape[1], photo.shape[1]], 1))  # type: ignore[return-value]
 
 
 def _weights(sections: Mapping[str, Any]) -> tuple[str, ...]:

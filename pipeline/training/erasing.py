@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from pipeline.core.allowed import Pixels, Share
 from pipeline.drawing.face_prior import Eyes
 from pipeline.training.face_map import BROWS, EYES, MOUTH, NOSE, Box
+from pipeline.training.sample_order import generator_of
 
 Mask = NDArray[np.uint8]
 FEATURES: tuple[tuple[Box, ...], ...] = (EYES, BROWS, (NOSE,), (MOUTH,), (*EYES, *BROWS))
@@ -49,16 +50,16 @@ class Eraser:
         What the net is given: photo without what is erased 3, strokes there 1, colours there 3 (-1 = none), mask 1,
         noise there 1, proposal 3; of a sample without strokes gray.
         """
-        drawn = [self._one(numbers) for numbers in noise.double().cpu().numpy()]
+        drawn = [self._one(numbers) for numbers in noise]
         mask, hints, shown, grain = (torch.from_numpy(np.stack(part)).to(photo) for part in zip(*drawn, strict=True))
         seen = hints[:, None] * mask[:, None]
         told = shown[:, None, None, None]
         hinted = seen * painted(photo) + (1 - seen) * NO_COLOUR
         return given(photo, strokes * told, hinted, mask[:, None], grain, torch.lerp(gray(proposal), proposal, told))
 
-    def _one(self, numbers: NDArray[np.float64]) -> tuple[NDArray[np.float32] | np.float32, ...]:
+    def _one(self, numbers: Tensor) -> tuple[NDArray[np.float32] | np.float32, ...]:
         """Mask (S, S), where colours are hinted at (S, S), whether strokes are shown, noise (S, S)."""
-        rng = np.random.default_rng((numbers * 2**32).astype(np.uint32).tolist())
+        rng = generator_of(numbers)
         chances = rng.random(5)
         mask = self._brushed(rng, int(rng.integers(1, 4)), self.params.brush_px)
         if chances[0] < self.params.feature:

@@ -74,14 +74,20 @@ class GatedParams:
 
 
 @dataclass(frozen=True)
-class CompactParams:
-    """A narrow U-Net at half the resolution, for use where each millisecond counts."""
+class RestoringParams:
+    """A narrow U-Net at half the resolution that adds to a photo what it lacks."""
 
     kind: str
     width: Width
     blocks: Annotated[int, Range(least=0, most=64)]
-    code: Annotated[int, Range(least=0, most=512)]  # 0: it is told nothing
     spectral: bool
+
+
+@dataclass(frozen=True)
+class CompactParams(RestoringParams):
+    """The same net for use where each millisecond counts: it makes its picture anew."""
+
+    code: Annotated[int, Range(least=0, most=512)]  # 0: it is told nothing
 
 
 @dataclass(frozen=True)
@@ -92,16 +98,6 @@ class CompactStyledParams(CompactParams):
 
     def __post_init__(self) -> None:
         require(self.code > 0, "code above 0")
-
-
-@dataclass(frozen=True)
-class RestoringParams:
-    """A narrow U-Net that adds to a photo what it lacks."""
-
-    kind: str
-    width: Width
-    blocks: Annotated[int, Range(least=0, most=64)]
-    spectral: bool
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,10 @@ from pipeline.drawing.scale import face_scale
 from pipeline.styles import StyleName
 from pipeline.training.data import Batch
 from pipeline.training.isn import Isn, IsnParams, vgg_file
-from pipeline.training.spoiling import SpoilingParams, generator_of, spoilt
+from pipeline.training.sample_order import generator_of
+from pipeline.training.spoiling import SpoilingParams, spoilt
 from pipeline.training.trainers import Drawn, Needs, TrainingStage
+from pipeline.training.windows import cut
 
 CHANNELS = (3, 3)
 
@@ -67,19 +69,13 @@ class Restorer(Isn):
 
 
 def windowed(layers: Tensor, numbers: Tensor, share: float) -> Tensor:
-    """(N, C, S, S) -> a square of each, of `share` of the side; `numbers` (N, k) in [0, 1) say where.
+    """(N, C, S, S) -> a square of each, of `share` of the side; `numbers` (N, k) in [0, 1) say where."""
 
-    The side is rounded to a multiple of 16.
-    """
-    side = layers.shape[-1]
-    kept = min(side, max(32, round(share * side / 16) * 16))
-    if kept == side:
-        return layers
-    parts = []
-    for sample, number in zip(layers, numbers.double().cpu().numpy(), strict=True):
-        top, left = generator_of(number[::-1]).integers(0, side - kept + 1, 2)
-        parts.append(sample[:, top : top + kept, left : left + kept])
-    return torch.stack(parts)
+    def corner(i: int, kept: int) -> tuple[int, int]:
+        top, left = generator_of(numbers[i].flip(0)).integers(0, layers.shape[-1] - kept + 1, 2)
+        return int(top), int(left)
+
+    return cut(layers, share, corner)
 
 
 def _weights(sections: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
-"""Which sample comes when: every one once before any twice."""
+"""Which sample comes when, every one once before any twice; and what is drawn for it by numbers of its own."""
 
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 
 def nth_sample(seed: int, count: int, items: int) -> int:
@@ -15,3 +16,8 @@ def nth_sample(seed: int, count: int, items: int) -> int:
 @lru_cache(maxsize=4)
 def _order(seed: int, epoch: int, items: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch, 0x0E90C4]).permutation(items)
+
+
+def generator_of(numbers: Tensor) -> np.random.Generator:
+    """A sample's numbers (k) in [0, 1) -> what is drawn by them, the same on every device."""
+    return np.random.default_rng((numbers.double().cpu().numpy() * 2**32).astype(np.uint32).tolist())

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.functional import gaussian_blur
 
 from pipeline.core.allowed import Pixels, Share
 from pipeline.core.params import require
+from pipeline.training.sample_order import generator_of
 
 NEAR_PX = (2.0, 5.0)  # ours: sigma in the plane of the filter that takes texture, least and greatest
 ALIKE = (0.06, 0.25)  # ours: its sigma in the colours
@@ -42,7 +42,7 @@ def spoilt(photo: Tensor, strokes: Tensor, numbers: Tensor, params: SpoilingPara
     `scale`: px of a px at 256.
     """
     made = []
-    for one, lines, number in zip(photo.split(1), strokes.split(1), numbers.double().cpu().numpy(), strict=True):
+    for one, lines, number in zip(photo.split(1), strokes.split(1), numbers, strict=True):
         rng = generator_of(number)
         soft = smoothed(one, rng, scale) if rng.random() < params.smoothed else one
         soft = blurred(soft, rng.uniform(*params.blur_px) * scale)
@@ -52,11 +52,6 @@ def spoilt(photo: Tensor, strokes: Tensor, numbers: Tensor, params: SpoilingPara
             soft = torch.lerp(soft, colour.expand_as(soft), ghost.expand_as(soft))
         made.append(soft)
     return torch.cat(made)
-
-
-def generator_of(numbers: NDArray[np.float64]) -> np.random.Generator:
-    """Numbers in [0, 1) -> what is drawn by them, the same every time."""
-    return np.random.default_rng((numbers * 2**32).astype(np.uint32).tolist())
 
 
 def smoothed(photo: Tensor, rng: np.random.Generator, scale: float) -> Tensor:
