@@ -68,7 +68,7 @@ def trained(data: Path, asked: RestorerParams) -> list[dict[str, str]]:
 
 def test_it_learns_what_spoilt_photos_lack_and_goes_on_with_a_system_s(data: Path) -> None:
     rows = trained(data, params())
-    assert float(rows[-1]["val_ssim"]) < 0.9 * float(rows[0]["val_ssim"])
+    assert all(float(rows[-1][name]) < 0.97 * float(rows[0][name]) for name in ("val_ssim", "val_l1"))
     system, without = (load_system(Layout(data), stage, "cpu") for stage in ("restored", "joint"))
     assert system.takes_styles
     strokes = np.random.default_rng(1).random((2, SIZE, SIZE), np.float32)
