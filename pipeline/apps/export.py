@@ -63,7 +63,8 @@ def weights(model: str, data: Path, out: Path, restorer: str | None = None) -> N
     tensors, about = load_tensors(path)
     if restorer:
         trained = layout.trained(RESTORER) / WEIGHTS_FILE
-        tensors, about = with_restorer(tensors, about, trained if restorer == "mine" else model_file(restorer, data))
+        source = trained if restorer == "mine" else model_file(restorer, data, "--restorer")
+        tensors, about = with_restorer(tensors, about, source)
     nets = tuple(f"{name}/g/" for name in (*CHANNELS, RESTORER))
     kept = {key: value.half() for key, value in tensors.items() if key.startswith(nets)}
     own = path.resolve().parent.parent == (layout.root / "trained").resolve()

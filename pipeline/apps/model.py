@@ -23,8 +23,8 @@ ON_CPU = ("auto", "cpu")  # devices that ONNX Runtime can be
 ONNX_CARD = "card.json"  # in a folder that export --onnx wrote
 
 
-def model_file(model: str, data: Path) -> Path:
-    """What `--model` means: the weights file of one of SHIPPED or of mine (DATA/trained/joint), or a path.
+def model_file(model: str, data: Path, option: str = "--model") -> Path:
+    """What `option` means: the weights file of one of SHIPPED or of mine (DATA/trained/joint), or a path.
 
     Raises UserError.
     """
@@ -34,13 +34,13 @@ def model_file(model: str, data: Path) -> Path:
         path = Layout(data).trained("joint") / "weights.safetensors"
         if not path.exists():
             raise UserError(
-                f"--model mine: {path} is missing; train one (dvc repro train_joint) or use --model shipped"
+                f"{option} mine: {path} is missing; train one (dvc repro train_joint) or use {option} shipped"
             )
         return path
     path = Path(model)
     if not (path.is_file() or (path / ONNX_CARD).is_file()):
         raise UserError(
-            f"--model {printable(model)}: no such file; there are {', '.join(SHIPPED)}, mine, paths of weights files "
+            f"{option} {printable(model)}: no such file; there are {', '.join(SHIPPED)}, mine, paths of weights files "
             "and of folders that export --onnx wrote"
         )
     return path

@@ -117,6 +117,8 @@ def test_an_export_takes_it_along_as_trained_or_from_another_system(data: Path, 
     np.testing.assert_allclose(whole, restored(own, soft), atol=0.01)
     with pytest.raises(UserError, match="holds no restorer"):
         export.weights(joint, data, tmp_path / "none.safetensors", str(other))
+    with pytest.raises(UserError, match="--restorer nobody: no such file"):
+        export.weights(joint, data, tmp_path / "none.safetensors", "nobody")
 
 
 def test_a_photo_is_spoilt_by_its_numbers_alone() -> None:
