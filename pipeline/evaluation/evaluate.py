@@ -30,7 +30,7 @@ from pipeline.evaluation.feature_sets import BATCH, FeatureNets, feature_nets
 from pipeline.evaluation.metrics.places import eyes_of
 from pipeline.evaluation.pair_nets import PairNets, pair_nets
 from pipeline.evaluation.summaries import Columns, Scores, mean_of, rounded
-from pipeline.evaluation.systems import SYSTEMS, Drawings, LikeSystem, Opened, drawings, row
+from pipeline.evaluation.systems import SYSTEMS, Drawings, LikeSystem, Manner, Opened, drawings, row
 
 TRAIN, VAL = "train", "val"
 
@@ -46,12 +46,17 @@ class EvaluateParams:
     tolerance_px: Annotated[float, Range(least=0, most=64)]  # of the near precision and recall
     sheet_rows: Annotated[int, Range(least=1, most=64)]  # faces on each sheet
     mirrored: bool  # each net's output is the mean of it and of that for the mirror image: twice the time
+    level: Share  # how far the strokes may leave the drawing, of systems that are told
 
     def __post_init__(self) -> None:
         for name, folder in self.systems.items():
             needs = SYSTEMS[name].needs
             wanted = needs[0] if len(needs) == 1 else "."
             require(folder == wanted, f"{name}: {wanted} in systems")
+
+    @property
+    def manner(self) -> Manner:
+        return Manner(self.mirrored, self.level)
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def run(
     """
     layout, device = Layout(data), pick_device(device_name)
     systems = {name: row(name) for name in names or params.systems}
-    opened = {name: of.system(layout, device, params.mirrored) for name, of in systems.items()}
+    opened = {name: of.system(layout, device, params.manner) for name, of in systems.items()}
     measured = {name: read_split(layout, name) for name in chosen_splits(splits(layout), only or params.splits)}
     scoring = scorer(params.threshold, params.tolerance_px, jobs)
     with feature_nets(device, layout.evaluation) as nets, scoring as score:

@@ -13,7 +13,7 @@ from pipeline.core.polarity import Photo
 from pipeline.drawing.face_prior import Eyes
 from pipeline.evaluation.metrics import image
 from pipeline.evaluation.metrics.edges import edge_scores
-from pipeline.evaluation.metrics.faithfulness import faithfulness
+from pipeline.evaluation.metrics.faithfulness import faithfulness, strokes_kept
 from pipeline.evaluation.metrics.skin import skin_scores
 
 
@@ -34,7 +34,7 @@ Scorer = Callable[[Sequence[Face]], list[dict[str, float]]]
 def image_scores(face: Face, threshold: float, tolerance_px: float) -> dict[str, float]:
     """Metrics of one face.
 
-    precision, recall, f: exact; `_near`: within `tolerance_px`. None of them where nothing was refined.
+    precision, recall, f: exact; `_near`: within `tolerance_px`. None of them, nor kept_*, where nothing was refined.
     """
     measures = (image.psnr, image.ssim, image.psnr_gray, image.ssim_51, image.sharpness)
     scores = {measure.__name__: measure(face.photo, face.made) for measure in measures}
@@ -42,6 +42,7 @@ def image_scores(face: Face, threshold: float, tolerance_px: float) -> dict[str,
     if face.refined is None:
         return scores
     edges, truth = face.refined > threshold, face.canny > 127
+    scores |= strokes_kept(face.drawing, edges, tolerance_px)
     near = edge_scores(edges, truth, tolerance_px)
     return scores | edge_scores(edges, truth, 0) | {f"{key}_near": value for key, value in near.items()}
 

@@ -208,7 +208,7 @@ def run(params: ReportParams, first: str, data: Path) -> None:
     """data/* -> data/report/index.html. `first`: the system whose photos are shown style by style."""
     layout, of = Layout(data), row(first)
     split = shown_split(layout)
-    system = of.system(layout, pick_device("cpu"), False)
+    system = of.system(layout, pick_device("cpu"))
     sheets = {"From photo to training data": data_sheet(layout, split, params.faces)}
     sheets[f"From sketch to photo: {first}"] = system_sheet(split, system, of.reads[0], params.faces)
     drawn = [name for name in figures.systems(layout) if row(name).reads[0] != "product"]

@@ -68,7 +68,7 @@ def run(
     """
     layout, device = Layout(data), pick_device(device_name)
     chosen = names or [name for name in of.systems if _is_general(name)]
-    systems = {name: row(name).system(layout, device, of.mirrored) for name in chosen}
+    systems = {name: row(name).system(layout, device, of.manner) for name in chosen}
     split = first_faces(read_split(layout, params.split), params.faces)
     given = dict(spoilt(split, params.strengths_px))
     with ExitStack() as stack:

@@ -10,7 +10,7 @@ behind our SCN, in data/trained/scn.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -26,6 +26,7 @@ from pipeline.core.dataset import Split, read_split, splits
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
 from pipeline.core.lazy_table import LazyTable
+from pipeline.core.level import USUAL_LEVEL
 from pipeline.core.polarity import sketch_of, strokes_of, to_uint8, unit
 from pipeline.drawing.face_prior import Eyes
 from pipeline.evaluation.metrics.places import eyes_of
@@ -46,17 +47,28 @@ KINDS = {"deformed": "sketch", "simplified": "clean", "product": "product"}  # k
 
 
 @dataclass(frozen=True)
+class Manner:
+    """How a system is asked."""
+
+    mirrored: bool = False  # each net's output is the mean of it and of that for the mirror image
+    level: float = USUAL_LEVEL  # how far the strokes may leave the drawing, of a system that is told
+
+
+USUAL = Manner()
+
+
+@dataclass(frozen=True)
 class Row:
     """One system."""
 
     reads: tuple[str, ...]  # kinds of drawing; the first is what it is for
     needs: tuple[str, ...]  # folders of data/trained
-    open: Callable[[Layout, torch.device, bool], Callable[..., Made]]  # the bool: mirrored
+    open: Callable[[Layout, torch.device, Manner], Callable[..., Made]]
     likes: bool = False  # opens a LikeSystem, which is told the true photos: a row of its own, never a System's figures
 
-    def system(self, layout: Layout, device: torch.device, mirrored: bool) -> "Opened":
+    def system(self, layout: Layout, device: torch.device, manner: Manner = USUAL) -> "Opened":
         """Opened, to be called with sketches and their true photos, which only a row that `likes` sees."""
-        opened = self.open(layout, device, mirrored)
+        opened = self.open(layout, device, manner)
         draw = opened if self.likes else lambda sketches, photos: opened(sketches)
         return Opened(draw, getattr(opened, "strokes", None))
 
@@ -129,12 +141,12 @@ class BothLike:
         return np.concatenate(made), strokes
 
 
-def _both(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> System:
-    return Both(_nets(stage, layout, device, mirrored))
+def _both(stage: str, layout: Layout, device: torch.device, manner: Manner) -> System:
+    return Both(_nets(stage, layout, device, manner))
 
 
-def _both_like(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> LikeSystem:
-    return BothLike(_nets(stage, layout, device, mirrored), _eyes(layout))
+def _both_like(stage: str, layout: Layout, device: torch.device, manner: Manner) -> LikeSystem:
+    return BothLike(_nets(stage, layout, device, manner), _eyes(layout))
 
 
 def _told(stage: str, *needs: str) -> dict[str, Row]:
@@ -150,20 +162,20 @@ def _eyes(layout: Layout) -> Eyes:
     return eyes_of(read_split(layout, splits(layout)[0]))
 
 
-def _nets(stage: str, layout: Layout, device: torch.device, mirrored: bool) -> Nets:
-    nets = load_system(layout, stage, str(device))
-    return nets.mirrored() if mirrored else nets
+def _nets(stage: str, layout: Layout, device: torch.device, manner: Manner) -> Nets:
+    nets = replace(load_system(layout, stage, str(device)), level=manner.level)
+    return nets.mirrored() if manner.mirrored else nets
 
 
-def _isn(layout: Layout, device: torch.device, mirrored: bool) -> System:
+def _isn(layout: Layout, device: torch.device, manner: Manner) -> System:
     trained = load_net(layout, "isn", device)
-    isn = smooth(trained) if mirrored else trained
+    isn = smooth(trained) if manner.mirrored else trained
     return lambda sketches: (synthesized(isn, strokes_of(unit(np.asarray(sketches)))), None)
 
 
-def _baseline(name: str, layout: Layout, device: torch.device, mirrored: bool) -> System:
+def _baseline(name: str, layout: Layout, device: torch.device, manner: Manner) -> System:
     system = BASELINES[name](layout, device)
-    return _mirrored(system) if mirrored else system
+    return _mirrored(system) if manner.mirrored else system
 
 
 def _mirrored(system: System) -> System:

@@ -156,7 +156,7 @@ COSTS = ("images\ngiven", "million\nparameters", "GMACs", "images/s,\ntraining",
 def costs(layout: Layout, name: str, split: Split, device: str) -> list[str]:
     """Of one system, as COSTS names them."""
     images = trained_on(layout, name)
-    took = cost(row(name).system(layout, pick_device(device), False), *_sample(split, row(name).reads[0], TIMED))
+    took = cost(row(name).system(layout, pick_device(device)), *_sample(split, row(name).reads[0], TIMED))
     speeds = training_speed(images, layout, device), took.images_per_second
     return [str(sum(images.values())), *(f"{v:.3g}" for v in (took.parameters / 1e6, took.gmacs, *speeds))]
 
@@ -173,7 +173,7 @@ def sheet(layout: Layout, split_name: str, names: Sequence[str], device: Any) ->
     """A row a face: the drawing as an unpractised hand makes it, each system's photo, the true one."""
     split = read_split(layout, split_name)
     sketches, photos = _sample(split, "deformed", FACES)
-    made = [row(name).system(layout, device, False)(sketches, photos)[0] for name in names]
+    made = [row(name).system(layout, device)(sketches, photos)[0] for name in names]
     rows = [list(part) for part in zip(sketches, *made, photos, strict=True)]
     return contact_sheet(rows, ["sketch", *names, "photo"], [""] * len(rows), max(96, split.size))
 

@@ -241,6 +241,14 @@ REALISM = Family(
 )
 
 
+LEVELS = Family(
+    "The level: how far calibrated strokes leave the drawing",
+    {f"level-{round(100 * level)}": {"evaluate.level": level} for level in (0.0, 0.25, 0.5, 0.75, 1.0)},
+    quality("deformed", "completion", "completion_precision", "kept_recall", "kept_precision", "faithful_recall")
+    + quality("deformed", "precision_near", "recall_near", "identity_face", "fd_efficientnet"),
+)
+
+
 def table_1(values: Mapping[str, Any]) -> Family:
     """Every system that params name, as it is: its rows are the systems, so `tables` shows it as Table 1."""
     named, of = values["evaluate"]["systems"], values["baselines"]
@@ -258,7 +266,8 @@ def families() -> dict[str, Family]:
     """Name -> family, with the styles, systems and baselines that params.yaml names."""
     values = read_yaml(params_path())
     own = ablations(values["styles"]["names"])
-    return {TABLE_1: table_1(values), "table2": TABLE_2, "table3": TABLE_3, "ablations": own, "realism": REALISM}
+    others = {"table2": TABLE_2, "table3": TABLE_3, "ablations": own, "realism": REALISM, "levels": LEVELS}
+    return {TABLE_1: table_1(values)} | others
 
 
 def family(name: str) -> Family:

@@ -16,11 +16,11 @@ from pipeline.evaluation.feature_sets import FeatureRow
 from pipeline.evaluation.metrics.faithfulness import photo_edges
 from pipeline.evaluation.metrics.features import distances, frechet_scores
 from pipeline.evaluation.metrics.identity import identity_face_scores, identity_scores
-from pipeline.evaluation.systems import Row
+from pipeline.evaluation.systems import Manner, Row
 
 SIZE = 32
 STYLES = ("xdog", "fdog")
-PARAMS = EvaluateParams({}, (), 0.5, 2, 2, False)
+PARAMS = EvaluateParams({}, (), 0.5, 2, 2, False, 0.5)
 
 
 def person(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -78,7 +78,7 @@ Answer = Callable[[np.ndarray, np.ndarray, str], tuple[np.ndarray, np.ndarray]]
 def known(answer: Answer, *reads: str) -> Row:
     """A system that knows each drawing again, parts erased too; (photo, canny, "SPLIT LAYER") -> photo, strokes."""
 
-    def opened(layout: Layout, device: torch.device, mirrored: bool) -> Callable:
+    def opened(layout: Layout, device: torch.device, manner: Manner) -> Callable:
         book = {}
         for name in splits(layout):
             split = read_split(layout, name)

@@ -165,7 +165,7 @@ def test_a_system_that_is_told_tones_gets_the_true_photos_and_no_other_does(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row that `likes` is measured with each face's own photo beside its drawing, a row of its own."""
-    plain = known(blurred).open(Layout(data), None, False)
+    plain = known(blurred).open(Layout(data), None, systems.Manner())
 
     def told(sketches: np.ndarray, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return photos, plain(sketches)[1]
@@ -343,18 +343,20 @@ def test_one_split_alone_and_unknown_names(data: Path, monkeypatch: pytest.Monke
     assert figures.splits(Layout(data), "truth") == ["val", "test"], "what was there is still there"
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_systems_mirror_where_params_say_so(data: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool) -> None:
+@pytest.mark.parametrize(("mirrored", "level"), [(False, 0.25), (True, 1)])
+def test_systems_are_asked_as_params_say(
+    data: Path, monkeypatch: pytest.MonkeyPatch, mirrored: bool, level: float
+) -> None:
     asked = []
 
-    def opened(layout: Layout, device: object, mirror: bool) -> None:
-        asked.append(mirror)
+    def opened(layout: Layout, device: object, manner: systems.Manner) -> None:
+        asked.append((manner.mirrored, manner.level))
         raise UserError("enough")
 
     add(monkeypatch, mirror=systems.Row(("deformed",), (), opened))
     with pytest.raises(UserError, match="enough"):
-        evaluate.run(replace(PARAMS, mirrored=mirrored), ("mirror",), (), data, "cpu", 1)
-    assert asked == [mirrored]
+        evaluate.run(replace(PARAMS, mirrored=mirrored, level=level), ("mirror",), (), data, "cpu", 1)
+    assert asked == [(mirrored, level)]
 
 
 def test_the_number_of_processes_does_not_matter(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

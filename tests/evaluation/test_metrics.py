@@ -186,6 +186,16 @@ def test_a_photo_is_faithful_to_the_strokes_it_has_edges_for() -> None:
     assert set(faithfulness.faithfulness(drawing, photo, 4).values()) == {1}
 
 
+def test_calibrated_strokes_keep_the_drawing_as_far_as_they_lie_on_it() -> None:
+    drawing, refined = np.full((64, 64), 255, np.uint8), np.zeros((64, 64), bool)
+    drawing[:, [10, 30]] = 0
+    drawing[:, 50] = 128  # paler than half: no stroke
+    refined[:, [11, 50, 60]] = True
+    found = faithfulness.strokes_kept(drawing, refined, 2)
+    assert found == {"kept_precision": pytest.approx(1 / 3), "kept_recall": pytest.approx(1 / 2)}
+    assert set(faithfulness.strokes_kept(drawing, refined, 0).values()) == {0}
+
+
 def test_figures_of_all_faces_are_means_but_for_the_named_medians() -> None:
     columns = Columns()
     values = np.array([1.0, 2.0, 3.0, 4.0, 100.0, 6.0, 7.0, 8.0, 9.0, 10.0])

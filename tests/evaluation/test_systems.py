@@ -15,9 +15,9 @@ from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
 from pipeline.core.params import ParamsError, build
 from pipeline.evaluation import evaluate, figures, report, systems
-from pipeline.evaluation.systems import SYSTEMS, drawings
+from pipeline.evaluation.systems import SYSTEMS, Manner, drawings
 from pipeline.training.checkpoint import save_tensors
-from pipeline.training.nets import ResnetParams, StyledParams, make_generator
+from pipeline.training.nets import ModulatedParams, ResnetParams, StyledParams, make_generator
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hand_made import PARAMS, SIZE, write_data
@@ -64,7 +64,7 @@ def test_both_nets_of_a_system_are_its_own(
     data: Path, nets: dict[str, nn.Module], name: str, scn: str, isn: str
 ) -> None:
     sketches = read_split(Layout(data), "val").layers["sketch/xdog"]
-    made, strokes = SYSTEMS[name].open(Layout(data), CPU, False)(sketches)
+    made, strokes = SYSTEMS[name].open(Layout(data), CPU, Manner())(sketches)
     refined = ran(nets[scn], 1 - sketches / 255)[:, 0]
     np.testing.assert_allclose(strokes, refined, atol=1e-4)
     assert np.abs(made - photos(nets[isn], refined)).max() <= 0.6
@@ -76,12 +76,12 @@ def test_isn_true_sees_the_true_edges_and_isn_raw_the_sketch(data: Path, nets: d
     split = read_split(Layout(data), "val")
     (product,) = drawings(split, "product").values()
     np.testing.assert_array_equal(product[0:2], 255 - split.layers["product"][0:2])
-    made, strokes = SYSTEMS["isn_true"].open(Layout(data), CPU, False)(product[:])
+    made, strokes = SYSTEMS["isn_true"].open(Layout(data), CPU, Manner())(product[:])
     assert strokes is None
     assert np.abs(made - photos(nets["isn"], split.layers["product"] / 255)).max() <= 0.6
     assert np.abs(made - photos(nets["joint_isn"], split.layers["product"] / 255)).max() > 2
     sketches = split.layers["sketch/fdog"]
-    raw, strokes = SYSTEMS["isn_raw"].open(Layout(data), CPU, False)(sketches)
+    raw, strokes = SYSTEMS["isn_raw"].open(Layout(data), CPU, Manner())(sketches)
     assert strokes is None
     assert np.abs(raw - photos(nets["isn"], 1 - sketches / 255)).max() <= 0.6
 
@@ -116,7 +116,7 @@ def test_joint_has_the_neutral_style_and_joint_like_each_photos_own(data: Path) 
     save_tensors(Layout(data).trained("joint") / "weights.safetensors", both, header)
     split = read_split(Layout(data), "val")
     sketches, photos = (np.array(split.layers[name]) for name in ("sketch/xdog", "photo"))
-    plain, told = (SYSTEMS[name].system(Layout(data), CPU, False) for name in ("joint", "joint_like"))
+    plain, told = (SYSTEMS[name].system(Layout(data), CPU) for name in ("joint", "joint_like"))
     (neutral, strokes), (own, same), (others, _) = (
         plain(sketches, photos),
         told(sketches, photos),
@@ -128,7 +128,24 @@ def test_joint_has_the_neutral_style_and_joint_like_each_photos_own(data: Path) 
     assert (own != others).any((1, 2, 3)).all()
     np.testing.assert_array_equal(own[1:2], told(sketches[1:2], photos[1:2])[0])
     with pytest.raises(TypeError):
-        SYSTEMS["joint_like"].open(Layout(data), CPU, False)(sketches)
+        SYSTEMS["joint_like"].open(Layout(data), CPU, Manner())(sketches)
+
+
+def test_an_scn_that_knows_levels_is_told_the_one_asked_for(data: Path) -> None:
+    told = NET | {"kind": "modulated", "code": 1}
+    made = {"scn": make_generator(ModulatedParams(**told), (1, 1)), "isn": make_generator(ResnetParams(**NET), (1, 3))}
+    torch.manual_seed(0)
+    for name, value in made["scn"].named_parameters():
+        if "by_code" in name:
+            nn.init.normal_(value, 0, 0.5)
+    header = {"size": SIZE, "params": {"scn": {"net": {"generator": told}}, "isn": {"net": {"generator": NET}}}}
+    both = {f"{name}/g/{key}": value for name, net in made.items() for key, value in net.state_dict().items()}
+    save_tensors(Layout(data).trained("joint") / "weights.safetensors", both, header)
+    sketches = np.array(read_split(Layout(data), "val").layers["sketch/xdog"])
+    asked = (Manner(), Manner(level=0.5), Manner(level=0), Manner(level=1, mirrored=True))
+    usual, same, low, high = (SYSTEMS["joint"].system(Layout(data), CPU, how)(sketches, sketches)[1] for how in asked)
+    np.testing.assert_array_equal(usual, same)
+    assert min(np.abs(low - usual).max(), np.abs(high - usual).max(), np.abs(high - low).max()) > 0.001
 
 
 def test_kinds_of_drawings_are_the_packed_layers(data: Path) -> None:
@@ -146,7 +163,7 @@ def test_mirrored_is_the_mirror_image_of_the_mirror_image(
 ) -> None:
     sketches = np.array(read_split(Layout(data), "val").layers["sketch/xdog"])
     for name in ("joint", "isn_raw"):
-        system = SYSTEMS[name].open(Layout(data), CPU, mirrored)
+        system = SYSTEMS[name].open(Layout(data), CPU, Manner(mirrored=mirrored))
         plain, turned = (system(pixels)[0].astype(int) for pixels in (sketches, sketches[..., ::-1].copy()))
         assert (np.abs(plain - turned[:, :, ::-1]).max() <= 1) == mirrored
 
@@ -192,11 +209,11 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
     assert [name for name, _ in section["pictures"]] == ["best", "median", "worst"]
     assert ["val", "simplified", "fdog"] in [row[:3] for row in section["rows"]]
     sheet = report.system_sheet(
-        read_split(Layout(data), "val"), SYSTEMS["grayish"].system(Layout(data), CPU, False), "deformed", 2
+        read_split(Layout(data), "val"), SYSTEMS["grayish"].system(Layout(data), CPU), "deformed", 2
     )
     assert sheet.shape[1] > 7 * SIZE, "three styles, drawn and generated, and the photo"
     sketches = np.array(read_split(Layout(data), "val").layers["sketch/xdog"])
-    made, strokes = SYSTEMS["grayish"].open(Layout(data), CPU, True)(sketches)
+    made, strokes = SYSTEMS["grayish"].open(Layout(data), CPU, Manner(mirrored=True))(sketches)
     assert strokes is None
     assert np.abs(made[..., 0] - sketches.astype(float)).max() <= 0.5
     own = "joint, joint_like, lite, lite_like, restored, restored_like, apart, isn_true, isn_raw"
@@ -205,7 +222,7 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_a_system_reads_is_checked_in_params() -> None:
-    section = {"splits": [], "threshold": 0.5, "tolerance_px": 2, "sheet_rows": 2, "mirrored": False}
+    section = {"splits": [], "threshold": 0.5, "tolerance_px": 2, "sheet_rows": 2, "mirrored": False, "level": 0.5}
     build(evaluate.EvaluateParams, section | {"systems": {"joint": "joint", "apart": "."}}, "evaluate")
     for wrong in ({"joint": "isn"}, {"apart": "scn"}, {"jiont": "joint"}, {"joint": 3}, {}, ["joint"], None):
         with pytest.raises(ParamsError, match=r"^evaluate(\.systems|: systems|: need)"):

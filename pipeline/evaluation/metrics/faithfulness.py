@@ -1,4 +1,4 @@
-"""Whether a generated photo shows what the drawing says."""
+"""Whether a generated photo, and the calibrated strokes it is made of, show what the drawing says."""
 
 import cv2
 import numpy as np
@@ -19,8 +19,23 @@ def faithfulness(drawing: NDArray[np.uint8], generated: Photo, tolerance_px: flo
     faithful_precision: share of the photo's edges with a stroke within `tolerance_px`; faithful_recall: share of the
     strokes' pixels with an edge as near.
     """
-    found = edge_scores(photo_edges(generated), strokes_of(unit(drawing)) > INK, tolerance_px)
+    found = edge_scores(photo_edges(generated), _ink(drawing), tolerance_px)
     return {"faithful_precision": found["precision"], "faithful_recall": found["recall"]}
+
+
+def strokes_kept(drawing: NDArray[np.uint8], refined: NDArray[np.bool_], tolerance_px: float) -> dict[str, float]:
+    """Sketch (S, S), 255 = paper, and what calibration drew of it (S, S), True = ink.
+
+    kept_precision: share of what is drawn with a stroke within `tolerance_px`; kept_recall: share of the strokes'
+    pixels with calibrated ink as near. The lower, the further R leaves the drawing.
+    """
+    found = edge_scores(refined, _ink(drawing), tolerance_px)
+    return {"kept_precision": found["precision"], "kept_recall": found["recall"]}
+
+
+def _ink(drawing: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    ink: NDArray[np.bool_] = strokes_of(unit(drawing)) > INK
+    return ink
 
 
 def photo_edges(photo: Photo) -> NDArray[np.bool_]:
