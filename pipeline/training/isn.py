@@ -102,7 +102,10 @@ class Isn(OneGan):
         return photo
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        photo = self.made(batch[self.given], batch)
+        return self.learn(self.made(batch[self.given], batch), batch)
+
+    def learn(self, photo: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """A step of D and of G, which has made the photo of a batch."""
         judged = self.discriminate(photo, batch, batch[self.given])
         terms = self.terms(photo, batch, batch[self.given])
         self.gan.g_optimizer.zero_grad(set_to_none=True)

@@ -24,6 +24,7 @@ from pipeline.training.trainers import Drawn, Needs, TrainingStage
 from pipeline.training.windows import cut
 
 CHANNELS = (3, 3)
+STRIDE = 8  # px: the greatest of D and of the VGG
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Restorer(Isn):
         return {"photo": photo, self.given: spoilt(photo, strokes, noise, self.params.spoiling, scale), "noise": noise}
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        return super().step(self.spoilt(batch, self.params.window))
+        seen = self.spoilt(batch, self.params.window)
+        return self.learn(*off_grid(self.made(seen[self.given], seen), seen))
 
     def measure(self, batch: Batch) -> dict[str, Tensor]:
         """How far whole photos, spoilt and restored, are from what they were; else as of the ISN."""
@@ -66,6 +68,21 @@ class Restorer(Isn):
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
         seen = self.spoilt(batch, 1)
         return {"spoilt": seen[self.given], "restored": self.gan.shown(seen[self.given]), "photo": seen["photo"]}
+
+
+def off_grid(made: Tensor, batch: Batch) -> tuple[Tensor, Batch]:
+    """Photos (N, 3, S, S) and their batch without STRIDE px of their border, now these, now those.
+
+    The strides of D and of the VGG begin at a border, as the net's own depth-to-space does. Where all fall on the same
+    px, every other px stands out.
+    """
+    top, left = generator_of(batch["noise"][-1]).integers(0, STRIDE, 2)
+    side = made.shape[-1] - STRIDE
+
+    def part(images: Tensor) -> Tensor:
+        return images[..., top : top + side, left : left + side]
+
+    return part(made), {name: layer if name == "noise" else part(layer) for name, layer in batch.items()}
 
 
 def windowed(layers: Tensor, numbers: Tensor, share: float) -> Tensor:
