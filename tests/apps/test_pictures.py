@@ -22,7 +22,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.outcome import Refused, Task
 from pipeline.core.params import load
 from pipeline.core.polarity import Sketch, sketch_of, to_uint8
-from pipeline.evaluation.systems import SYSTEMS
+from pipeline.evaluation.systems import SYSTEMS, Manner
 from pipeline.stages.demo.renderer import render_face
 from pipeline.stages.simplify import SimplifyParams, redraw
 from pipeline.styles import STYLES
@@ -254,7 +254,7 @@ def test_generate_gives_what_evaluation_measures(here: Path, drawings_of_the_pip
     for name, sketch in drawings_of_the_pipeline.items():
         write_gray(here / f"in/{name}.png", sketch)
     assert called("generate", "in", "--out", "out", "--model", "mine", *AS_IS) == 0
-    system = SYSTEMS["joint"].open(Layout(here / "data"), torch.device("cpu"), False)
+    system = SYSTEMS["joint"].open(Layout(here / "data"), torch.device("cpu"), Manner())
     packed = np.stack([to_uint8(sketch) for sketch in drawings_of_the_pipeline.values()])
     photos, strokes = system(packed)
     assert strokes is not None
