@@ -24,7 +24,7 @@ from pipeline.training.trainers import Drawn, Needs, TrainingStage
 from pipeline.training.windows import cut
 
 CHANNELS = (3, 3)
-STRIDE = 8  # px: the greatest of D and of the VGG
+STRIDE = 8  # px: the greatest of the VGG, and of D at its finest scale
 
 
 @dataclass(frozen=True)

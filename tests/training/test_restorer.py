@@ -11,6 +11,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from models.losses.photo import dissimilarity
 from pipeline.apps import export
 from pipeline.apps.torch_nets import TorchNet, load_system, open_weights
 from pipeline.core.dataset import read_split
@@ -84,6 +85,9 @@ def test_it_learns_what_spoilt_photos_lack_and_goes_on_with_a_system_s(data: Pat
     sharper = restored(isn, blurred)
     assert 1.2 * energy(blurred) < energy(sharper) < 1.5 * energy(true)
     assert 0 <= sharper.min() <= sharper.max() <= 1
+    assert np.abs(sharper - true).mean() < np.abs(blurred - true).mean()
+    unlike, before = (dissimilarity(*(torch.from_numpy(of) for of in (true, made))) for made in (sharper, blurred))
+    assert unlike < 0.97 * before
 
 
 def restored(isn: TorchNet, photos: np.ndarray) -> np.ndarray:
