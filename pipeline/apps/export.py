@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pipeline.apps.onnx_export import export as export_onnx
 from pipeline.apps.onnx_nets import is_onnx
 from pipeline.apps.system import System
 from pipeline.apps.tones import draws, tone_name, tones
-from pipeline.apps.torch_nets import CHANNELS, RESTORED, RESTORER, WEIGHTS_FILE, read_system, with_restorer
+from pipeline.apps.torch_nets import PARTS, RESTORED, RESTORER, WEIGHTS_FILE, read_system, with_part
 from pipeline.core.console import console
 from pipeline.core.dataset import read_split
 from pipeline.core.errors import UserError
@@ -24,25 +25,27 @@ from pipeline.drawing.face_prior import eyes_of_crops
 from pipeline.evaluation import figures
 from pipeline.training.checkpoint import load_tensors, save_tensors
 
+NONE: Mapping[str, str] = MappingProxyType({})
 PHOTOS = 2000  # ours: of so many training photos the styles to choose from are read, at most
 
 
-def run(model: str, data: Path, out: Path, onnx: bool, int8: bool, restorer: str | None) -> None:
+def run(model: str, data: Path, out: Path, onnx: bool, int8: bool, parts: Mapping[str, str | None]) -> None:
     """A system as one file OUT.safetensors and OUT.json (half precision), or with `onnx` as the folder OUT.
 
-    `restorer`: whose restorer it gets, "mine" or as `model`. Raises UserError for a model that is not there and a name
-    that is none of its kind.
+    `parts`: net, of PARTS -> whose it gets, "mine" or as `model`; None: the system's own. Raises UserError for a model
+    that is not there and a name that is none of its kind.
     """
+    others = {name: whose for name, whose in parts.items() if whose}
     if int8 and not onnx:
         raise UserError("--int8 goes with --onnx")
-    if restorer and onnx:
-        raise UserError("--restorer makes a weights file; export that one with --onnx")
+    if others and onnx:
+        raise UserError(f"--{next(iter(others))} makes a weights file; export that one with --onnx")
     if onnx:
         _check_folder(out)
         export_onnx(model_file(model, data), out, int8)
         size = sum(file.stat().st_size for file in out.iterdir())
     else:
-        weights(model, data, out, restorer)
+        weights(model, data, out, others)
         size = out.stat().st_size
     console.print(f"export: {printable(out)}, {size / 1e6:.1f} MB")
 
@@ -55,28 +58,35 @@ def _check_folder(out: Path) -> None:
         raise UserError(f"{printable(out)}: a folder that holds something else; name another")
 
 
-def weights(model: str, data: Path, out: Path, restorer: str | None = None) -> None:
-    """Its generators in half precision, with tones and what was measured where the system is the data folder's own."""
+def weights(model: str, data: Path, out: Path, parts: Mapping[str, str] = NONE) -> None:
+    """Its generators in half precision, with tones and what was measured where the system is the data folder's own.
+
+    `parts`: as of `run`. What was measured of a system without them is left out.
+    """
     if out.suffix != ".safetensors":
         raise UserError(f"{printable(out)}: name a .safetensors file")
     path, layout = model_file(model, data), Layout(data)
     tensors, about = load_tensors(path)
-    if restorer:
-        trained = layout.trained(RESTORER) / WEIGHTS_FILE
-        source = trained if restorer == "mine" else model_file(restorer, data, "--restorer")
-        tensors, about = with_restorer(tensors, about, source)
-    nets = tuple(f"{name}/g/" for name in (*CHANNELS, RESTORER))
-    kept = {key: value.half() for key, value in tensors.items() if key.startswith(nets)}
+    for name, whose in parts.items():
+        source = layout.trained(name) / WEIGHTS_FILE if whose == "mine" else model_file(whose, data, f"--{name}")
+        tensors, about = with_part(name, tensors, about, source)
+    kept = {key: value.half() for key, value in tensors.items() if key.startswith(tuple(f"{n}/g/" for n in PARTS))}
+    card = {key: value for key, value in about.items() if key != "metrics" or not parts}
     own = path.resolve().parent.parent == (layout.root / "trained").resolve()
-    card = about | (_own(layout, path, RESTORED if restorer else path.parent.name) if own else {})
+    card |= _own(layout, path, _as_evaluated(path.parent.name, parts)) if own else {}
     save_tensors(out, kept, card)
     write_bytes(out.with_suffix(".json"), json.dumps(card, indent=1).encode())
 
 
+def _as_evaluated(stage: str, parts: Mapping[str, str]) -> str:
+    """What `evaluate` calls a system of the data folder; "" where it has none like that."""
+    return stage if not parts else RESTORED if parts == {RESTORER: "mine"} and stage == "joint" else ""
+
+
 def _own(layout: Layout, path: Path, system: str) -> dict[str, Any]:
-    """`system`: as evaluate calls it."""
+    """`system`: as evaluate calls it; "": it has none like that."""
     styles = styles_of(layout, read_system(path, torch.device("cpu")))
-    return styles | {"data": trained_on(layout), "metrics": measured(layout, system)}
+    return styles | {"data": trained_on(layout)} | ({"metrics": measured(layout, system)} if system else {})
 
 
 def styles_of(layout: Layout, system: System) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from pipeline.weights.registry import WeightsError
 CHANNELS = {"scn": (1, 1), "isn": (1, 3)}
 RESTORER = "restorer"  # the net of some systems that goes on with the ISN's photo
 RESTORED = "restored"
+PARTS = (*CHANNELS, RESTORER)  # nets of a system
 WEIGHTS_FILE = "weights.safetensors"
 
 
@@ -97,7 +98,7 @@ def load_system(layout: Layout, stage: str, device: str) -> System:
     on = pick_device(device)
     if stage == RESTORED:
         tensors, about = load_tensors(layout.trained("joint") / WEIGHTS_FILE)
-        return _system(*with_restorer(tensors, about, layout.trained(RESTORER) / WEIGHTS_FILE), on)
+        return _system(*with_part(RESTORER, tensors, about, layout.trained(RESTORER) / WEIGHTS_FILE), on)
     if stage != "apart":
         return read_system(layout.trained(stage) / WEIGHTS_FILE, on)
     return System(load_net(layout, "scn", on), load_net(layout, "isn", on))
@@ -113,20 +114,22 @@ def read_system(path: Path, device: torch.device) -> System:
     return _system(*load_tensors(path), device)
 
 
-def with_restorer(
-    tensors: Mapping[str, Tensor], about: Mapping[str, Any], path: Path
+def with_part(
+    name: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any], path: Path
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """A system's tensors and header with the restorer of a file: as trained, or of another system.
+    """A system's tensors and header with one net, of PARTS, of a file: as trained alone, or of another system.
 
-    Raises UserError where the file has none, CheckpointError where it is missing or not whole.
+    Raises UserError where the file has none or one for another size, CheckpointError where it is missing or not whole.
     """
     found, header = load_tensors(path)
-    own = below(found, f"{RESTORER}/g/") or (below(found, "g/") if header.get("stage") == RESTORER else {})
+    own = below(found, f"{name}/g/") or (below(found, "g/") if header.get("stage") == name else {})
     if not own:
-        raise UserError(f"{printable(path)}: holds no restorer; train one: cali-sketch train restorer")
-    params = {**about["params"], RESTORER: header["params"][RESTORER]}
-    rest = {key: value for key, value in tensors.items() if not key.startswith(f"{RESTORER}/")}
-    return {**rest, **prefixed(f"{RESTORER}/g/", own)}, {**about, "params": params}
+        raise UserError(f"{printable(path)}: holds no {name}; train one: cali-sketch train {name}")
+    if header["size"] != about["size"]:
+        raise UserError(f"{printable(path)}: its {name} is for {header['size']} px, the system for {about['size']} px")
+    params = {**about["params"], name: header["params"][name]}
+    rest = {key: value for key, value in tensors.items() if not key.startswith(f"{name}/")}
+    return {**rest, **prefixed(f"{name}/g/", own)}, {**about, "params": params}
 
 
 def _system(tensors: Mapping[str, Tensor], about: Mapping[str, Any], device: torch.device) -> System:

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated
@@ -18,11 +18,13 @@ from pipeline.core.allowed import Range, Share
 from pipeline.core.dataset import Split
 from pipeline.core.errors import UserError
 from pipeline.core.polarity import turned_tensor, unit_tensor
-from pipeline.training.human_hand import HandParams, Hands, named, random_numbers
+from pipeline.training.human_hand import Draws, HandParams, Hands, named, random_numbers
 from pipeline.training.sample_order import nth_sample
 
 Batch = dict[str, Tensor]
 Draw = tuple[int, int, int, int, int]  # face, style, shift down and right, flip
+Calibrate = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # strokes (N, S, S) in [0, 1], 1 = ink -> the same
+PHOTO, TAUGHT = "photo", "taught"  # a layer that is no strokes; one that a teacher makes
 RESIDENT_SHARE = 0.4  # ours: of the device's free memory that the data may take
 
 
@@ -41,8 +43,9 @@ class Batches:
 
     Keys: the packed `layers` asked for, noise (N, 7) for the augmentation of what D sees and, where `sketches` names
     any layers, sketch: one of them drawn anew for every sample, by a `hand` if one is given; level (N, 1) where the
-    hand tells it, and what numbers the split tells besides. Every face comes once before any comes twice. Data that
-    fits the device lies there whole and is cut there; data that does not is read from disk, cut and sent on.
+    hand tells it, and what numbers the split tells besides; taught, of a `teacher`: what it makes of the drawings
+    before the hand. Every face comes once before any comes twice. Data that fits the device lies there whole and is
+    cut there; data that does not is read from disk, cut and sent on.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Batches:
         device: torch.device | None = None,
         part: tuple[int, int] = (0, 1),
         hand: HandParams | None = None,
+        teacher: Calibrate | None = None,
     ) -> None:
         """`layers`: such as "photo"; `sketches`: such as "sketch/xdog"; `part`: which of how many processes.
 
@@ -68,7 +72,7 @@ class Batches:
             raise UserError(f"training: a batch of {batch} cannot be shared by {part[1]} processes alike")
         self.batch, self.seed, self.augment, self.faces = batch, seed, augment, len(split.ids)
         self.device = device or torch.device("cpu")
-        self.asked, self.sketches, self.part = layers, sketches, part
+        self.asked, self.sketches, self.part, self.teacher = layers, sketches, part, teacher
         self.size: int = split.layers[(*layers, *sketches)[0]].shape[1]
         read = {name: torch.from_numpy(split.layers[name]) for name in (*layers, *sketches)}
         at = self.device if fits(sum(layer.nbytes for layer in read.values()), self.device) else torch.device("cpu")
@@ -88,16 +92,13 @@ class Batches:
         noise = torch.from_numpy(rng.random((self.batch, NOISE), np.float32)[mine].copy())
         warps = torch.from_numpy(self._warps(rng)[mine].copy())
         table = sent(torch.tensor(draws), self.at)
-        face, style, rows, columns = table[:, 0], [draw[1] for draw in draws], *self._grid(*table[:, 2:].T)
-        batch, told = {name: _cut(self.layers[name], face, rows, columns) for name in self.asked}, {"noise": noise}
+        face, (rows, columns) = table[:, 0], self._grid(*table[:, 2:].T)
+        batch, told = {name: _cut(self.layers[name], face) for name in self.asked}, {"noise": noise}
         told |= {name: numbers[[draw[0] for draw in draws]] for name, numbers in self.told.items()}
-        if self.hand:
-            numbers = torch.from_numpy(random_numbers(self.seed, step, self.batch)[mine].copy())
-            batch["sketch"], level = self._by_hand(self.hand, numbers, draws, rows, columns)
-            told |= {"level": level} if self.hand.params.level else {}
-            batch |= self._staying(self.hand, numbers, draws, rows, columns) if self.hand.params.stays else {}
-        elif self.sketches:
-            batch["sketch"] = turned_tensor(self._sketch(style, face, rows, columns))
+        if self.sketches:
+            batch, level = self._drawn(batch, draws, face, step)
+            told |= level
+        batch = {name: _displaced(layer, rows, columns) for name, layer in batch.items()}
         if self.augment.angle_deg or self.augment.zoom:
             batch = _warped(batch, sent(warps, self.at))
         return {name: sent(value, self.device) for name, value in (batch | told).items()}
@@ -138,39 +139,41 @@ class Batches:
         across = torch.where(flip[:, None] > 0, self.size - 1 - along, along)
         return _reflected(along + dy[:, None], self.size), _reflected(across + dx[:, None], self.size)
 
-    def _by_hand(
-        self, hand: Hands, numbers: Tensor, draws: list[Draw], rows: Tensor, columns: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Strokes (N, 1, S, S) and levels (N, 1): drawn in the crop as it is packed, then displaced and flipped."""
-        faces, styles = [draw[0] for draw in draws], [draw[1] for draw in draws]
-        if hand.params.level:
-            level, kind = hand.levels(named(numbers))[:, 0].tolist(), named(numbers)["kind"][:, 0].tolist()
-            styles = [self._of_kind(*of) for of in zip(styles, level, kind, strict=True)]
-        by, face = named(sent(numbers, self.at)), sent(torch.tensor(faces), self.at)
-        still = torch.arange(self.size, device=self.at).expand(len(face), -1)
-        made = hand(turned_tensor(self._sketch(styles, face, still, still)), by, faces)
-        return _displaced(made, rows, columns), hand.levels(by)
+    def _drawn(self, batch: Batch, draws: list[Draw], face: Tensor, step: int) -> tuple[Batch, Batch]:
+        """Layers as packed -> the same with drawings, by the hand where there is one; and what that tells."""
+        styles = [draw[1] for draw in draws]
+        numbers = random_numbers(self.seed, step, self.batch)[slice(self.part[0], None, self.part[1])].copy()
+        if self.hand and self.hand.params.level:
+            by = named(torch.from_numpy(numbers))
+            chances = zip(self.hand.extent(by)[:, 0].tolist(), by["kind"][:, 0].tolist(), strict=True)
+            styles = [self._of_kind(style, *of) for style, of in zip(styles, chances, strict=True)]
+        whole = turned_tensor(self._sketch(styles, face))
+        if self.teacher:
+            made = self.teacher(whole[:, 0].cpu().numpy())
+            batch = batch | {TAUGHT: sent(torch.from_numpy(made)[:, None], self.at)}
+        if not self.hand:
+            return batch | {"sketch": whole}, {}
+        by, faces = named(sent(torch.from_numpy(numbers), self.at)), [draw[0] for draw in draws]
+        drawn = self.hand(whole, by, faces)
+        batch = self._staying(self.hand, batch, drawn, by, faces) if self.hand.params.stays and batch else batch
+        return batch | {"sketch": drawn}, {"level": self.hand.levels(by)} if self.hand.params.level else {}
 
-    def _staying(self, hand: Hands, numbers: Tensor, draws: list[Draw], rows: Tensor, columns: Tensor) -> Batch:
-        """The layers asked for, moved with the drawings as their levels let them stay."""
-        faces = [draw[0] for draw in draws]
-        face = sent(torch.tensor(faces), self.at)
-        still = torch.arange(self.size, device=self.at).expand(len(face), -1)
-        whole = {name: _cut(self.layers[name], face, still, still) for name in self.asked}
-        moved = hand.stay(torch.cat(list(whole.values()), 1), named(sent(numbers, self.at)), faces)
-        parts = _displaced(moved, rows, columns).split([layer.shape[1] for layer in whole.values()], 1)
-        return dict(zip(whole, parts, strict=True))
+    def _staying(self, hand: Hands, batch: Batch, drawn: Tensor, by: Draws, faces: Sequence[int]) -> Batch:
+        """What is learnt, with the hand's drawings as their levels let it stay."""
+        moved = hand.stay(torch.cat(list(batch.values()), 1), by, faces)
+        parts = dict(zip(batch, moved.split([layer.shape[1] for layer in batch.values()], 1), strict=True))
+        return {name: part if name == PHOTO else hand.hold(part, drawn, by, faces) for name, part in parts.items()}
 
     def _of_kind(self, style: int, level: float, chance: float) -> int:
         """The style deformed in a share `level` of samples, else as traced, where it is learned from in both kinds."""
         wanted = f"{'sketch' if chance < level else 'clean'}/{self.sketches[style].partition('/')[2]}"
         return self.sketches.index(wanted) if wanted in self.sketches else style
 
-    def _sketch(self, styles: list[int], face: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    def _sketch(self, styles: list[int], face: Tensor) -> Tensor:
         sketch = torch.empty(len(styles), 1, self.size, self.size, device=self.at)
         for style in sorted(set(styles)):
             of = sent(torch.tensor([i for i, s in enumerate(styles) if s == style]), self.at)
-            sketch[of] = _cut(self.layers[self.sketches[style]], face[of], rows[of], columns[of])
+            sketch[of] = _cut(self.layers[self.sketches[style]], face[of])
         return sketch
 
 
@@ -192,9 +195,9 @@ def _reflected(index: Tensor, size: int) -> Tensor:
     return torch.where(index < size, index, 2 * (size - 1) - index)
 
 
-def _cut(layer: Tensor, face: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+def _cut(layer: Tensor, face: Tensor) -> Tensor:
     """uint8 (faces, S, S[, C]) -> float32 (N, C, S, S) in [0, 1]."""
-    pixels = layer[face[:, None, None], rows[:, :, None], columns[:, None, :]]
+    pixels = layer[face]
     return unit_tensor(pixels.reshape(*pixels.shape[:3], -1).permute(0, 3, 1, 2))
 
 

@@ -3,8 +3,9 @@
 Features left out, symbols in their place, wrong proportions, lines that wander, other pens, hatching, parts erased:
 each has its own number in section `hand` and its own random numbers, so that switching one on changes nothing else.
 With a level (the refinement of DeepPS, Yang et al. 2020) all are in proportion to it, and the net is told. So a drawing
-would tell its level by itself; with `stays` it does not: features and lines are out of place at every level, and what
-changes with the level is the target, which is where the drawing has them at 0 and true at 1.
+would tell its level by itself; with `stays` it does not: the hand does what it does at every level, and what changes
+with the level is the target. At 0 it is what was drawn: no line more, none less, each where the drawing has it. At
+USUAL_LEVEL it has every line of the face and no other, still where the drawing has them; at 1 in their true places.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +42,8 @@ LEFT_OUT: tuple[tuple[tuple[Box, ...], float], ...] = (  # ours: how often besid
 MOVED = (*EYES, *BROWS, NOSE, MOUTH, JAW)
 PLACED = (("eye", EYES[0], 0.42), ("eye", EYES[1], 0.42), ("nose", NOSE, 0.42), ("mouth", MOUTH, 0.56))  # half side
 OCTAVES = ((5, 0.75), (12, 0.25))  # of what wanders: knots a side, share of the reach
+HELD_PX = 5  # ours: within which a true line and a drawn one are the same, at a 256-px face
+FAINT, DARK = 0.15, 2.4  # ours: a drawn line in the place of a true one has its ink less the paper's, times so much
 WIDEST_PX = 2.5  # ours: by which a thick pen's line grows to either side, at a 256-px face
 PENS = ("thick", "thin", "light", "dark")
 PATCHES = 3  # at most
@@ -73,7 +76,7 @@ class HandParams:
     pens: Share  # chance of another pen: thick, thin, light or dark
     hatching: Share  # chance of a hatched patch
     erased: Share  # chance of one to three erased patches, an eighth to a quarter of the side
-    stays: Share  # share of 1 - level by which what is learnt is moved with the drawing; 0: it is true at all levels
+    stays: Share  # how far what is learnt stays with the drawing at level 0; 0: it is true at all levels
 
     def __post_init__(self) -> None:
         require(not self.stays or self.level > 0, "level above 0 where stays is")
@@ -131,13 +134,13 @@ class Hand:
         return draws["level"] * self.params.level if self.params.level else torch.ones_like(draws["level"])
 
     def __call__(self, strokes: Tensor, draws: Draws) -> Tensor:
-        params, level = self.params, self.levels(draws)
+        params, level = self.params, self.extent(draws)
         if params.symbols:
             strokes = self._symbols(strokes, draws["symbols"], params.symbols * level)
         if params.left_out:
             strokes = strokes * self._kept(draws, params.left_out * level)
         if params.proportions or params.wander_px:
-            strokes = self._moved(strokes, self._flow(draws, self._strength(draws)))
+            strokes = self._moved(strokes, self._flow(draws, level))
         if params.pens:
             strokes = self._pens(strokes, draws, level)
         if params.hatching:
@@ -150,11 +153,22 @@ class Hand:
         """What is learnt of complete drawings, (N, C, S, S), moved with them as far as the level lets it stay."""
         if not (self.params.proportions or self.params.wander_px):
             return layers
-        share = self.params.stays * (1 - self.levels(draws))
-        return self._moved(layers, share[..., None, None] * self._flow(draws, self._strength(draws)), "reflection")
+        share = self.params.stays * ((1 - self.levels(draws)) / (1 - USUAL_LEVEL)).clamp(0, 1)
+        return self._moved(layers, share[..., None, None] * self._flow(draws, self.extent(draws)), "reflection")
 
-    def _strength(self, draws: Draws) -> Tensor:
-        """How far features and lines are moved, (N, 1): as the level; whatever the level where the target stays."""
+    def hold(self, lines: Tensor, drawn: Tensor, draws: Draws) -> Tensor:
+        """True lines (N, C, S, S), 1 = ink, less those that are not drawn and with those that are drawn alone.
+
+        `drawn` (N, 1, S, S): the hand's drawing. As far as the level lets them; from USUAL_LEVEL on they are as given.
+        """
+        share = self.params.stays * (1 - self.levels(draws) / USUAL_LEVEL).clamp(0, 1)[..., None, None]
+        side = 2 * max(1, round(HELD_PX * self.scale)) + 1
+        dark = (DARK * (drawn - FAINT)).clamp(0, 1)
+        near_drawn, near_true = (F.max_pool2d(ink, side, 1, side // 2) for ink in (dark, lines))
+        return torch.maximum(lines * (1 - share * (1 - near_drawn)), share * dark * (1 - near_true))
+
+    def extent(self, draws: Any) -> Any:
+        """How much the hand does, (N, 1): as the level; whatever the level where the target stays."""
         return (FINER * draws["level"]) % 1 if self.params.stays else self.levels(draws)
 
     def erased(self, draws: Draws, chance: Tensor) -> Tensor:
@@ -267,25 +281,31 @@ class Hands:
         usual, self.params = eyes_of(split.made_with), params
         self.eyes = [Eyes(*split.eyes[face]) if face in split.eyes else usual for face in split.ids]
         self.hands = {eyes: Hand(params, eyes, split.size, device) for eyes in {*self.eyes, usual}}
-        self.levels = self.hands[usual].levels
+        self.levels, self.extent = self.hands[usual].levels, self.hands[usual].extent
 
     def __call__(self, strokes: Tensor, draws: Draws, faces: Sequence[int]) -> Tensor:
         """`faces`: which face of the split each of the N is."""
-        return self._each(Hand.__call__, strokes, draws, faces)
+        return self._each(Hand.__call__, (strokes,), draws, faces)
 
     def stay(self, layers: Tensor, draws: Draws, faces: Sequence[int]) -> Tensor:
         """As of `Hand`."""
-        return self._each(Hand.stay, layers, draws, faces)
+        return self._each(Hand.stay, (layers,), draws, faces)
+
+    def hold(self, lines: Tensor, drawn: Tensor, draws: Draws, faces: Sequence[int]) -> Tensor:
+        """As of `Hand`."""
+        return self._each(Hand.hold, (lines, drawn), draws, faces)
 
     def _each(
-        self, done: Callable[[Hand, Tensor, Draws], Tensor], layers: Tensor, draws: Draws, faces: Sequence[int]
+        self, done: Callable[..., Tensor], layers: Sequence[Tensor], draws: Draws, faces: Sequence[int]
     ) -> Tensor:
-        made = torch.empty_like(layers)
+        """The first of `layers` as `done` makes it of all, by the hand of each face's framing."""
+        made = torch.empty_like(layers[0])
         for eyes, hand in self.hands.items():
             of = [i for i, face in enumerate(faces) if self.eyes[face] == eyes]
             if of:
-                index = torch.tensor(of, device=layers.device)
-                made[index] = done(hand, layers[index], {name: numbers[index] for name, numbers in draws.items()})
+                index = torch.tensor(of, device=made.device)
+                given = [layer[index] for layer in layers]
+                made[index] = done(hand, *given, {name: numbers[index] for name, numbers in draws.items()})
         return made
 
 

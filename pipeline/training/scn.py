@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.losses.photo import l1
 from models.losses.strokes import calibration, filled_dice
@@ -17,16 +18,17 @@ from pipeline.core.polarity import turned_tensor
 from pipeline.styles import StyleName
 from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OneGan, OptimizerParams
 from pipeline.training.completion import LINE, completed, near
-from pipeline.training.data import AugmentParams, Batch
+from pipeline.training.data import TAUGHT, AugmentParams, Batch
 from pipeline.training.device import Device
 from pipeline.training.human_hand import HandParams
 from pipeline.training.loop import ScheduleParams
+from pipeline.training.strokes_teacher import StrokesTeacher
 from pipeline.training.trainers import Drawn, Needs, TrainingStage, train_stage, weighted_sum
 
 CHANNELS = (1, 1)
 DICE_SLACK_PX = 1  # ours: by which a line may be off
 MEASURES = ("lines", "l1")  # of the strokes calibrated from val's
-Target = Annotated[str, OneOf(lambda: ("canny", "hed", "product"))]  # product: Canny ⊙ HED
+Target = Annotated[str, OneOf(lambda: ("canny", "hed", "product", TAUGHT))]  # product: Canny ⊙ HED
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,23 @@ class ScnWeights:
     adversarial: Weight
     calibration: Weight
     dice: Weight  # of R beside Canny ⊙ HED: teaches where D does not; 0: as the paper
+    strokes: Weight  # cross-entropy of the same: darkness, too; 0: as the paper
 
     def __post_init__(self) -> None:
-        require(any(vars(self).values()), "one of adversarial, calibration, dice above 0")
+        require(any(vars(self).values()), "one of adversarial, calibration, dice, strokes above 0")
 
 
 @dataclass(frozen=True)
 class ScnLoss:
     """Which edges are E_gt, and the λ's."""
 
-    targets: Annotated[tuple[Target, ...], Items()]  # Table 2's ablation
+    targets: Annotated[tuple[Target, ...], Items()]  # Table 2's ablation; taught: ours
+    teacher: str  # of target taught, as --model: whose SCN's strokes of the drawing, before the hand, stand for E_gt
     adversarial: AdversarialParams
     weights: ScnWeights
+
+    def __post_init__(self) -> None:
+        require((TAUGHT in self.targets) == bool(self.teacher), f"a teacher, and {TAUGHT} among the targets")
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class Scn(OneGan):
     def __init__(self, fabric: Fabric, params: ScnParams) -> None:
         self.gan = Gan(fabric, params.net, params.optimizer, params.loss.adversarial, CHANNELS)
         self.loss = params.loss
+        self.beside = TAUGHT if TAUGHT in params.loss.targets else "product"  # what R is compared with, px by px
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         refined = self.calibrated(batch)
@@ -114,7 +122,9 @@ class Scn(OneGan):
         matched = [calibration(_by_target(a, len(refined)), b) for a, b in zip(stacked, fake, strict=True)]
         found = {"adversarial": self.gan.fooling(fake), "calibration": torch.stack(matched).sum()}
         if self.loss.weights.dice:
-            found["dice"] = filled_dice(refined.float(), batch["product"], DICE_SLACK_PX)
+            found["dice"] = filled_dice(refined.float(), batch[self.beside], DICE_SLACK_PX)
+        if self.loss.weights.strokes:
+            found["strokes"] = F.binary_cross_entropy(refined.float(), batch[self.beside])
         return found
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
@@ -161,7 +171,17 @@ def missed_lines(refined: Tensor, truth: Tensor) -> Tensor:
 
 def _needs(sections: Mapping[str, Any]) -> Needs:
     params: ScnParams = sections["train_scn"]
-    return Needs(tuple(dict.fromkeys((*Scn.LAYERS, *params.loss.targets))), params, hand=params.hand)
+    return Needs(layers_of(params.loss), params, hand=params.hand, teacher=teacher_of(params.loss))
+
+
+def layers_of(loss: ScnLoss) -> tuple[str, ...]:
+    """Packed layers that an SCN learns from and is measured by."""
+    return tuple(name for name in dict.fromkeys((*Scn.LAYERS, *loss.targets)) if name != TAUGHT)
+
+
+def teacher_of(loss: ScnLoss) -> StrokesTeacher | None:
+    """Who teaches it, if anybody does."""
+    return StrokesTeacher(loss.teacher) if loss.teacher else None
 
 
 def _build(fabric: Fabric, sections: Mapping[str, Any], _: object) -> Scn:

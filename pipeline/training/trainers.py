@@ -25,7 +25,7 @@ from pipeline.core.params import load
 from pipeline.drawing.face_prior import Eyes
 from pipeline.evaluation.metrics.places import eyes_of
 from pipeline.training.checkpoint import load_tensors, run_key, tensors_digest
-from pipeline.training.data import AugmentParams, Batch, Batches, Unpaired
+from pipeline.training.data import PHOTO, AugmentParams, Batch, Batches, Calibrate, Unpaired
 from pipeline.training.device import Device
 from pipeline.training.halves import halves
 from pipeline.training.human_hand import HandParams, watched
@@ -37,7 +37,7 @@ from pipeline.weights.registry import weight_file
 Sections = Mapping[str, Any]  # section of params.yaml -> its dataclass
 Starts = Mapping[str, Mapping[str, Tensor]]  # trained stage -> its tensors
 Drawn = Literal["deformed", "simplified", "people"]  # as an unpractised hand draws, as traced, by people
-PHOTO, FRAMING, TEACHER = "photo", "framing", "teacher"
+FRAMING, TEACHER = "framing", "teacher"
 TEACHER_FILE = "teacher.safetensors"  # in data/taught
 LAYERS_OF = {"deformed": "sketch", "simplified": "clean"}  # kind of drawing -> packed layers
 STILL = AugmentParams(flip=False, shift_px=0, angle_deg=0, zoom=0)
@@ -66,6 +66,16 @@ class StageParams(Protocol):
     def seed(self) -> int: ...
 
 
+class Teacher(Protocol):
+    """Whose strokes of a drawing are learnt."""
+
+    def file(self, data: Path) -> Path:
+        """Its weights."""
+        ...
+
+    def open(self, file: Path, device: str) -> Calibrate: ...
+
+
 @dataclass(frozen=True)
 class Needs:
     """The batches a trainer asks for."""
@@ -74,6 +84,7 @@ class Needs:
     sketches: SketchParams | tuple[str, ...] = ()  # which sketches, or the names of their layers
     paired: bool = True  # False: photos of one half of the people, all else of the other
     hand: HandParams | None = None  # what is done to the sketches
+    teacher: Teacher | None = None  # who says what is to be learnt of the sketches
 
 
 @dataclass(frozen=True)
@@ -127,16 +138,17 @@ def run_of(name: str, stage: TrainingStage, sections: Sections, data: Path) -> R
     starts = {start: load_tensors(layout.trained(start) / "weights.safetensors")[0] for start in stage.starts}
     if stage.reads == TAUGHT:
         starts[TEACHER] = load_tensors(layout.packed / TEACHER_FILE)[0]
-    files = [weight_file(weights) for weights in stage.weights(sections)]
+    needs, files = stage.needs(sections), [weight_file(weights) for weights in stage.weights(sections)]
+    taught_by = [needs.teacher.file(data)] if needs.teacher else []
     code = code_of(Path(inspect.getfile(stage.build)))
     return Run(
         name,
         params.schedule,
         params.seed,
-        partial(_batches, layout, split, stage.needs(sections), params),
-        validation(layout, stage.needs(sections)),
+        partial(_batches, layout, split, needs, params),
+        validation(layout, needs),
         partial(_build, stage, sections, starts),
-        run_key(dict(sections), split.digest + tensors_digest(starts), [*code, *files]),
+        run_key(dict(sections), split.digest + tensors_digest(starts), [*code, *files, *taught_by]),
         {"stage": name, "size": split.size, "params": {_short(key): asdict(value) for key, value in sections.items()}},
         layout.trained(name),
     )
@@ -169,9 +181,11 @@ def validation(layout: Layout, needs: Needs) -> list[Batch]:
 
 def _batches(layout: Layout, split: Split, needs: Needs, params: StageParams, fabric: Fabric) -> Batches | Unpaired:
     part, drawn = (fabric.global_rank, fabric.world_size), sketch_layers(split, needs.sketches)
+    taught = needs.teacher.open(needs.teacher.file(layout.root), str(fabric.device)) if needs.teacher else None
 
     def batches(of: Split, layers: tuple[str, ...], sketches: tuple[str, ...], seed: int) -> Batches:
-        return Batches(of, layers, sketches, params.batch, params.augment, seed, fabric.device, part, needs.hand)
+        rest = (params.batch, params.augment, seed, fabric.device, part, needs.hand, taught)
+        return Batches(of, layers, sketches, *rest)
 
     if needs.paired:
         return batches(split, needs.layers, drawn, params.seed)

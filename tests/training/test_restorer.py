@@ -104,15 +104,15 @@ def energy(photos: np.ndarray) -> float:
 
 def test_an_export_takes_it_along_as_trained_or_from_another_system(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="missing"):
-        export.weights("mine", data, tmp_path / "none.safetensors", "mine")
+        export.weights("mine", data, tmp_path / "none.safetensors", {"restorer": "mine"})
     trained(data, params(schedule=replace(params().schedule, steps=2, validate_every_steps=1), batch=2))
     first, again, other = (tmp_path / name for name in ("first.safetensors", "again.safetensors", "other.safetensors"))
     write_system(other, seed=1)
     joint = str(data / "trained/joint/weights.safetensors")
     moved = tmp_path / "moved.safetensors"
     moved.write_bytes(Path(joint).read_bytes())
-    export.weights(str(moved), data, first, "mine")
-    export.weights(str(other), data, again, str(first))
+    export.weights(str(moved), data, first, {"restorer": "mine"})
+    export.weights(str(other), data, again, {"restorer": str(first)})
     strokes = np.random.default_rng(1).random((1, SIZE, SIZE), np.float32)
     own = load_system(Layout(data), "restored", "cpu").isn
     np.testing.assert_allclose(open_weights(first, CPU).isn(strokes), own(strokes), atol=0.01)
@@ -120,9 +120,9 @@ def test_an_export_takes_it_along_as_trained_or_from_another_system(data: Path, 
     assert isinstance(own, TorchNet)
     np.testing.assert_allclose(whole, restored(own, soft), atol=0.01)
     with pytest.raises(UserError, match="holds no restorer"):
-        export.weights(joint, data, tmp_path / "none.safetensors", str(other))
+        export.weights(joint, data, tmp_path / "none.safetensors", {"restorer": str(other)})
     with pytest.raises(UserError, match="--restorer nobody: no such file"):
-        export.weights(joint, data, tmp_path / "none.safetensors", "nobody")
+        export.weights(joint, data, tmp_path / "none.safetensors", {"restorer": "nobody"})
 
 
 def test_a_photo_is_spoilt_by_its_numbers_alone() -> None:

@@ -60,7 +60,7 @@ STILL = AugmentParams(flip=True, shift_px=8, angle_deg=0, zoom=0)
 NO_HAND = HandParams(0, 0, 0, 0, 0, 0, 0, 0, 0)
 SCN = scn.ScnParams(
     net=NetParams(PAPERS_NET, PATCH),
-    loss=scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(adversarial=1.0, calibration=10.0, dice=0.0)),
+    loss=scn.ScnLoss(("product", "hed"), "", PLAIN, scn.ScnWeights(1.0, 10.0, dice=0.0, strokes=0.0)),
     optimizer=OPTIMIZER,
     schedule=SCHEDULE,
     augment=STILL,
@@ -462,11 +462,12 @@ class NoWeights:
     adversarial: float
     calibration: float
     dice: float
+    strokes: float
 
 
 def test_the_photo_teaches_the_scn_as_much_as_asked(data: Path) -> None:
     """The photo's losses alone: their gradient in G1 is as large as its weight, and G1 keeps its weights at 0."""
-    fabric, weights_of = CPU.fabric(), NoWeights(adversarial=0.0, calibration=0.0, dice=0.0)
+    fabric, weights_of = CPU.fabric(), NoWeights(adversarial=0.0, calibration=0.0, dice=0.0, strokes=0.0)
     batch = Batches(read_split(Layout(data), "train"), LAYERS, ("sketch/xdog",), 2, STILL, 0)(0)
     slopes = []
     for weight in (1.0, 3.0, 0.0):
@@ -694,7 +695,7 @@ def test_export_keeps_both_generators_in_half_precision_and_says_what_they_are(d
     train_all(data)
     scores = {"deformed": {"mean": {"n": 3, "psnr": 20.0}}}
     results.write(results.folder(Layout(data), "joint", "test"), scores, {})
-    export.run("mine", data, tmp_path / "mine.safetensors", False, False, None)
+    export.run("mine", data, tmp_path / "mine.safetensors", False, False, {})
     tensors, _ = load_tensors(tmp_path / "mine.safetensors")
     assert {key.split("/")[1] for key in tensors} == {"g"}
     assert all(value.dtype == torch.half for value in tensors.values() if value.is_floating_point())
@@ -708,4 +709,31 @@ def test_export_keeps_both_generators_in_half_precision_and_says_what_they_are(d
     sketches = read_split(Layout(data), "test").layers["sketch/xdog"]
     np.testing.assert_allclose(small.refine(sketches), whole.refine(sketches), atol=5e-3)
     with pytest.raises(UserError, match=r"name a \.safetensors file"):
-        export.run("mine", data, tmp_path / "mine.pt", False, False, None)
+        export.run("mine", data, tmp_path / "mine.pt", False, False, {})
+
+
+def test_an_export_takes_the_scn_that_was_trained_alone_and_leaves_out_what_was_measured_before(
+    data: Path, tmp_path: Path
+) -> None:
+    train_all(data)
+    results.write(results.folder(Layout(data), "joint", "test"), {"deformed": {"mean": {"n": 3, "psnr": 20.0}}}, {})
+    out = tmp_path / "mine.safetensors"
+    export.run("mine", data, out, False, False, {"scn": "mine", "restorer": None})
+    system, joint_too, alone = (
+        read_system(out, torch.device("cpu")),
+        load_system(Layout(data), "joint", "cpu"),
+        load_system(Layout(data), "apart", "cpu"),
+    )
+    sketches = read_split(Layout(data), "test").layers["sketch/xdog"]
+    np.testing.assert_allclose(system.refine(sketches), alone.refine(sketches), atol=5e-3)
+    strokes = alone.refine(sketches)
+    np.testing.assert_allclose(system.isn(strokes), joint_too.isn(strokes), atol=5e-3)
+    assert "metrics" not in json.loads(out.with_suffix(".json").read_text())
+    again = tmp_path / "again.safetensors"
+    export.run(str(out), data, again, False, False, {"scn": "mine"})
+    tensors, about = load_tensors(out)
+    save_tensors(out, tensors, about | {"size": 512})
+    with pytest.raises(UserError, match=f"its scn is for 512 px, the system for {SIZE} px"):
+        export.run(str(again), data, tmp_path / "no.safetensors", False, False, {"scn": str(out)})
+    with pytest.raises(UserError, match="--scn makes a weights file"):
+        export.run("mine", data, tmp_path / "onnx", True, False, {"scn": "mine"})
