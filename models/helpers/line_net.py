@@ -44,7 +44,14 @@ class Drawer(nn.Module):
 
 def drawer(tensors: Mapping[str, Tensor], in_channels: int) -> Drawer:
     """From a LineNet's state dict, of any precision. Raises ValueError where it is none, or of other input channels."""
-    channels, widths, side = sizes(tensors, "pyramid.")
+    channels, *rest = sizes(tensors, "pyramid.")
     if channels != in_channels or "spread.weight" not in tensors:
         raise ValueError(f"not a LineNet of {in_channels} channels: it has {channels}, or no tensor spread.weight")
-    return Drawer(ready(LineNet(channels, widths, side), tensors))
+    return Drawer(ready(LineNet(channels, *rest), tensors))
+
+
+def unfused(tensors: Mapping[str, Tensor]) -> Drawer:
+    """The same, of any channels, with its batch norms as they are in the file. Raises ValueError."""
+    net = LineNet(*sizes(tensors, "pyramid."))
+    net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in tensors.items()})
+    return Drawer(net).eval()

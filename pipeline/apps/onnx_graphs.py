@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.helpers.face_points_net import FacePointsNet, unfused
+from models.helpers import face_points_net, line_net
+from models.helpers.face_points_net import FacePointsNet
 from pipeline.apps.onnx_export import Net, check_exporter, nets_of, write
 from pipeline.apps.onnx_nets import PARTS
 from pipeline.apps.torch_nets import CHANNELS, open_weights
@@ -26,23 +27,24 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import write_bytes
 from pipeline.core.printable import printable
 from pipeline.weights.face_finder import FIND, LOOK, LOOK_PX, NET, SIDES_PX
-from pipeline.weights.graphs import HEADER, graph_file, header_digest, header_of
+from pipeline.weights.graphs import DRAW, HEADER, graph_file, header_digest, header_of
 from pipeline.weights.intake import identify
 from pipeline.weights.tensors import load_tensors
 
+DRAWERS = ("contour_drawer", "line_cleaner")
 DTYPES = {"F16": (np.float16, 10), "F32": (np.float32, 1)}  # of safetensors -> NumPy's, ONNX's
 LEAST = 64  # numbers; smaller tensors stay in the graph, where they cost less than their place in the file
 
 
 def run(files: Sequence[Path]) -> None:
-    """NAME.safetensors -> NAME.PART.onnx beside it, of every file: a system, or the net that finds faces.
+    """NAME.safetensors -> NAME.PART.onnx beside it, of every file: a system, the net that finds faces, one that draws.
 
     Raises UserError for another file and where the packages that export are missing.
     """
     check_exporter()
     for file in files:
         nets = _nets(file)
-        for part in {*PARTS, FIND, LOOK} - {*nets}:
+        for part in {*PARTS, FIND, LOOK, DRAW} - {*nets}:
             graph_file(file, part).unlink(missing_ok=True)  # of a system that lay there before
         for part, net in nets.items():
             made = graph(net, file)
@@ -54,8 +56,11 @@ def _nets(file: Path) -> dict[str, Net]:
     tensors = load_tensors(file)
     if any(key.startswith(tuple(f"{name}/g/" for name in CHANNELS)) for key in tensors):
         return {Path(name).stem: net for name, net in nets_of(open_weights(file, torch.device("cpu"))).items()}
-    if identify(file) != NET:
-        raise UserError(f"{printable(file)}: graphs are of systems and of {NET}")
+    name = identify(file)
+    if name in DRAWERS:
+        return drawer(tensors)
+    if name != NET:
+        raise UserError(f"{printable(file)}: graphs are of systems, of {NET}, {', '.join(DRAWERS)}")
     return face_finder(tensors)
 
 
@@ -73,7 +78,7 @@ class _Called(nn.Module):
 
 def face_finder(tensors: dict[str, Tensor]) -> dict[str, Net]:
     """Part -> the net as its two looks: at a sheet of any size, and at one face."""
-    net = unfused(tensors)
+    net = face_points_net.unfused(tensors)
     anywhere = {2: torch.export.Dim("height", min=16, max=4096), 3: torch.export.Dim("width", min=16, max=4096)}
     sheet, face = torch.rand(1, 1, SIDES_PX[0], SIDES_PX[1]), torch.rand(1, 1, LOOK_PX, LOOK_PX)
     outputs = ("sure", "points")
@@ -81,6 +86,14 @@ def face_finder(tensors: dict[str, Tensor]) -> dict[str, Net]:
         FIND: Net(_Called(net, "find"), (sheet,), ("sheet",), outputs, (anywhere,)),
         LOOK: Net(_Called(net, "look"), (face,), ("face",), outputs, (None,)),
     }
+
+
+def drawer(tensors: dict[str, Tensor]) -> dict[str, Net]:
+    """A LineNet that takes pictures with even sides."""
+    net = line_net.unfused(tensors)
+    even = {2: 2 * torch.export.Dim("height", min=8, max=4096), 3: 2 * torch.export.Dim("width", min=8, max=4096)}
+    picture = torch.rand(1, net.net.near.in_channels, 288, 224)
+    return {DRAW: Net(net, (picture,), ("picture",), ("drawing",), (even,))}
 
 
 def graph(net: Net, weights: Path) -> bytes:

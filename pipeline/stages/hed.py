@@ -17,7 +17,7 @@ from pipeline.drawing.equalization import EqualizeParams, equalize
 from pipeline.drawing.face_prior import Eyes, face_prior, placed_eyes
 from pipeline.drawing.scale import on_canvas
 from pipeline.drawing.soft_edges import soft_edges
-from pipeline.weights import loaders
+from pipeline.weights import drawing_nets
 
 LARGEST_PX = 512  # ours: the own net judges a larger face at this size
 LOCAL = EqualizeParams(method="clahe", clip_limit=3.0, tiles=4)  # ours: what features: local looks at besides
@@ -56,11 +56,13 @@ def _soft(photo: Photo, params: HedParams) -> Edges:
 
 
 def _learned(photo: Photo, params: HedParams) -> Edges:
-    return Edges(loaders.runner(params.method)(photo))
+    return Edges(drawing_nets.runner(params.method)(photo))
 
 
 def _own(photo: Photo, params: HedParams) -> Edges:
-    edges = on_canvas(photo, loaders.runner("edge_detector"), LARGEST_PX)  # below 256 px features blur into each other
+    edges = on_canvas(
+        photo, drawing_nets.runner("edge_detector"), LARGEST_PX
+    )  # below 256 px features blur into each other
     return Edges(edges)
 
 
@@ -77,7 +79,7 @@ def run(params: HedParams, eyes: Eyes, data: Path, jobs: int) -> None:
     """equalized/ID.png, for local features also faces/photos/ID.png -> edges/hed/ID.png for every accepted face."""
     layout = Layout(data)
     label = f"edges hed ({params.method})"
-    together = loaders.at_once(nets=params.method != "soft")
+    together = drawing_nets.at_once(nets=params.method != "soft")
     about = asdict(params) | asdict(eyes)
     map_faces(partial(_one, params, eyes, layout), layout, layout.edges("hed"), about, jobs, label, together)
 

@@ -24,7 +24,7 @@ from pipeline.drawing.stroke import Stroke, pressed, resized, smooth
 from pipeline.drawing.svg import to_svg
 from pipeline.drawing.trace import trace
 from pipeline.styles import StyleName
-from pipeline.weights import loaders
+from pipeline.weights import drawing_nets
 
 LARGEST_PX = 2048  # ours: a larger sketch is traced at this size
 FULL_INK = 0.8  # ours: mean ink under a stroke drawn with full pressure
@@ -75,9 +75,9 @@ def simplify(sketch: Sketch, params: SimplifyParams) -> list[Stroke]:
 
 CLEANERS: dict[str, Callable[[Sketch], Sketch]] = {
     "classical": lambda sketch: sketch,
-    "gan": lambda sketch: Sketch(loaders.runner("simplify_gan")(sketch)),
-    "mse": lambda sketch: Sketch(loaders.runner("simplify_mse")(sketch)),
-    "own": lambda sketch: _paper(on_canvas(sketch, loaders.runner("line_cleaner"), OWN_PX)),
+    "gan": lambda sketch: Sketch(drawing_nets.runner("simplify_gan")(sketch)),
+    "mse": lambda sketch: Sketch(drawing_nets.runner("simplify_mse")(sketch)),
+    "own": lambda sketch: _paper(on_canvas(sketch, drawing_nets.runner("line_cleaner"), OWN_PX)),
 }
 
 
@@ -125,7 +125,7 @@ def run(style: str, params: SimplifyParams, data: Path, jobs: int, svg: bool = F
     layout = Layout(data)
     about = asdict(params) | {"style": made_with(layout.style(style))}
     one = partial(_one, style, params, layout, svg)
-    together = loaders.at_once(nets=style not in params.untouched and params.method != "classical")
+    together = drawing_nets.at_once(nets=style not in params.untouched and params.method != "classical")
     map_faces(one, layout, layout.simplified(style), about, jobs, f"simplify {style}", together)
 
 

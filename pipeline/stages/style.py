@@ -9,7 +9,7 @@ from pipeline.core.image_io import read_photo, write_gray
 from pipeline.core.layout import Layout
 from pipeline.core.map_faces import map_faces
 from pipeline.styles import STYLES
-from pipeline.weights.loaders import at_once
+from pipeline.weights.drawing_nets import at_once
 
 
 def run(name: str, params: Any, data: Path, jobs: int) -> None:

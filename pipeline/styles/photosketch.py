@@ -24,7 +24,7 @@ from pipeline.drawing.soft_edges import soft_edges
 from pipeline.drawing.stroke import Stroke, pressed, smooth
 from pipeline.drawing.trace import trace
 from pipeline.styles import Style
-from pipeline.weights import loaders
+from pipeline.weights import drawing_nets
 
 LARGEST_PX = 1024  # ours: a larger face is drawn at this size and enlarged
 OWN_PX = 384  # ours: the own net draws at this size, near to what it was trained at
@@ -56,11 +56,11 @@ def photosketch(photo: Photo, params: PhotosketchParams) -> Sketch:
 
 
 def _published(photo: Photo, params: PhotosketchParams) -> Sketch:
-    return Sketch(loaders.runner("photosketch")(photo))
+    return Sketch(drawing_nets.runner("photosketch")(photo))
 
 
 def _own(photo: Photo, params: PhotosketchParams) -> Sketch:
-    drawn, scale = Sketch(on_canvas(photo, loaders.runner("contour_drawer"), OWN_PX)), face_scale(photo.shape)
+    drawn, scale = Sketch(on_canvas(photo, drawing_nets.runner("contour_drawer"), OWN_PX)), face_scale(photo.shape)
     solid, gap, hatch = max(3.0, OWN_SOLID_PX * scale), max(2.0, 4 * scale), params.hatch_px * scale
     lines = trace(drawn, OWN_INK, solid, 1.0, gap, hatch)
     return _by_hand(smooth(lines, max(1.0, params.smooth_px * scale), params.min_length_px * scale, 2.0), photo, params)

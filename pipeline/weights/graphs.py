@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.core.cores import threads
 
+DRAW = "draw"  # the graph of a net that draws one picture
 HEADER = "weights_header"  # under this the graph keeps the digest
 MOST_HEADER = 100 << 20  # bytes, as safetensors has it
 

@@ -180,17 +180,21 @@ def test_graphs_read_the_weights_of_the_file_and_of_no_other(beside: Path, tmp_p
     assert open_model(copied, "auto").runtime == "torch"
 
 
-def test_a_typed_generate_of_what_ships_loads_no_torch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rough", [False, True], ids=["plain", "rough"])
+def test_a_typed_generate_of_what_ships_loads_no_torch(tmp_path: Path, rough: bool) -> None:
+    """A rough drawing's lines are traced, which takes numba."""
     cv2.imwrite(str(tmp_path / "d.png"), drawn_face())
     code = "import sys; from pipeline.cli import app; app(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
     command = ["generate", str(tmp_path / "d.png"), "--out", str(tmp_path / "out"), "--model", "lite"]
+    command += ["--clean", "always"] if rough else []
     done = subprocess.run([sys.executable, "-c", code, *command], cwd=ROOT, capture_output=True, text=True, check=True)
-    loaded = done.stdout.split()
-    assert "onnxruntime" in loaded
-    assert not {"torch", "scipy", "numba", "joblib"} & set(loaded)
+    loaded = {"torch", "scipy", "numba", "joblib", "onnxruntime"} & set(done.stdout.split())
+    assert loaded == ({"onnxruntime", "numba", "scipy"} if rough else {"onnxruntime"})
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["settings"]["runtime"] == "onnx"
-    assert "face found" in " ".join(summary["items"][0]["notes"])
+    notes = " ".join(summary["items"][0]["notes"])
+    assert "face found" in notes
+    assert ("drawn anew by the line cleaner" in notes) is rough
 
 
 def test_what_cannot_be_run_is_said(exported: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from pipeline.helpers.values import read_values
 from pipeline.stages.hed import LARGEST_PX, HedParams, holistic
 from pipeline.training.device import Device
 from pipeline.training.supervised import OptimizerParams, Supervised
-from pipeline.weights import intake, loaders
+from pipeline.weights import drawing_nets, intake
 from pipeline.weights.tensors import load_tensors
 
 PARAMS = read_values(train.EdgeDetectorParams, "edge_detector")
@@ -107,10 +107,10 @@ def test_it_learns_resumes_and_ships(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert set(np.unique(sheet[:48, :48])) == {VAL_GRAY}  # the photos of val, none of train
 
     (folder / "weights.safetensors").rename(folder / "edge_detector.safetensors")
-    loaders.runner.cache_clear()
+    drawing_nets.runner.cache_clear()
     photo = boundaries().photos[0]
     drawn = holistic(photo, HedParams("own", "plain", 0.1, 2.0))
-    loaders.runner.cache_clear()
+    drawing_nets.runner.cache_clear()
     net = EdgeNet((4, 6, 8), 4).eval()
     net.load_state_dict({k: v.float() for k, v in load_tensors(folder / "edge_detector.safetensors").items()})
 

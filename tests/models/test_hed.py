@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from models.helpers.hed import BGR_MEAN, BLOCKS, OFFSETS, bilinear_kernel, conv_names, hed_caffe, hed_keras, hed_port
 from pipeline.stages import hed
 from pipeline.stages.hed import HedParams
-from pipeline.weights import loaders
+from pipeline.weights import drawing_nets
 from pipeline.weights.registry import WeightsError
 from pipeline.weights.tensors import load_tensors
 
@@ -233,11 +233,11 @@ def test_keras_files_are_read_or_the_remedy_is_said(tmp_path: Path) -> None:
 def test_the_stage_reads_the_file_and_names_what_is_wrong(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALI_SKETCH_WEIGHTS", str(model.parent))
     params, photo = HedParams("hed", "plain", 0.1, 2.0), np.full((32, 40, 3), 99, np.uint8)
-    loaders.runner.cache_clear()
+    drawing_nets.runner.cache_clear()
     edges = hed.holistic(photo, params)
     assert edges.shape == (32, 40)
     assert 0 <= edges.min() <= edges.max() <= 1
-    loaders.runner.cache_clear()
+    drawing_nets.runner.cache_clear()
     model.write_bytes(model.read_bytes()[:-40])
     with pytest.raises(WeightsError, match="not a whole caffemodel"):
         hed.holistic(photo, params)

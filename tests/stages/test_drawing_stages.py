@@ -103,7 +103,7 @@ def test_photosketch_presses_harder_on_the_dark_side_and_not_at_all_without_pres
 
 def test_photosketch_fills_masses_with_lines_unless_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "pipeline.weights.loaders.runner", lambda name: lambda photo: (photo[..., 0] > 128).astype(np.float32)
+        "pipeline.weights.drawing_nets.runner", lambda name: lambda photo: (photo[..., 0] > 128).astype(np.float32)
     )
     params = replace(load(PhotosketchParams, "styles.photosketch", PARAMS), method="own", misalignment_px=0)
     inside = np.hypot(*np.mgrid[-128:128, -128:128]) < 50

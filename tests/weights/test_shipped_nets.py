@@ -1,5 +1,6 @@
 """The nets that ship, as the stages use them: what they draw of pictures whose answer is known."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from pipeline.stages import simplify
 from pipeline.stages.hed import HedParams, holistic
 from pipeline.styles.photosketch import PhotosketchParams, photosketch
 from pipeline.styles.xdog import XdogParams, xdog
-from pipeline.weights import intake, loaders, registry
+from pipeline.weights import drawing_nets, intake, registry
 
 OWN = ("edge_detector", "contour_drawer", "line_cleaner", "face_points")
 
@@ -46,6 +47,26 @@ def test_they_are_here_small_and_have_a_card(name: str) -> None:
     assert path.stat().st_size < 4e6
     assert f"## {name}\n" in (path.parents[1] / "README.md").read_text()
     assert intake.identify(path) == name
+
+
+@pytest.mark.parametrize(("name", "channels"), [("contour_drawer", 3), ("line_cleaner", 1)])
+def test_graphs_that_ship_are_the_nets_that_draw(name: str, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By ONNX Runtime where torch is not loaded yet and the graph is of the file, at odd sizes, too; else by torch."""
+    rng = np.random.default_rng(0)
+
+    def picture(*size: int) -> np.ndarray:
+        return rng.integers(0, 256, (*size, 3), np.uint8) if channels == 3 else rng.random(size, np.float32)
+
+    by_torch = drawing_nets.runner.__wrapped__(name)
+    monkeypatch.delitem(sys.modules, "torch")
+    by_graph = drawing_nets.runner.__wrapped__(name)
+    monkeypatch.undo()
+    assert by_graph.args[0].func is drawing_nets._by_graph
+    for size in ((64, 48), (61, 50), (40, 77)):
+        given = picture(*size)
+        drawn = by_graph(given)
+        assert drawn.shape == size
+        np.testing.assert_allclose(drawn, by_torch(given), atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [128, 256, 700])
@@ -120,7 +141,7 @@ def test_the_same_picture_gives_the_same_bytes() -> None:
     photo = disc(200)
     params = HedParams("own", "plain", 0.1, 2.0)
     first = holistic(photo, params)
-    loaders.runner.cache_clear()
+    drawing_nets.runner.cache_clear()
     assert holistic(photo, params).tobytes() == first.tobytes()
 
 

@@ -16,7 +16,7 @@ from models.helpers.simplification import LAYERS, Simplifier
 from pipeline.core.params import load
 from pipeline.stages import simplify
 from pipeline.styles import photosketch
-from pipeline.weights import loaders, registry
+from pipeline.weights import drawing_nets, loaders, registry
 from pipeline.weights.intake import identify, import_file
 from pipeline.weights.registry import WEIGHTS, WeightsError, weight_file
 from pipeline.weights.tensors import load_tensors
@@ -146,7 +146,7 @@ def test_a_file_of_no_known_net_is_refused(tmp_path: Path) -> None:
 
 def test_published_drawing_nets_draw_in_their_stages(folder: Path) -> None:
     """Random weights: the pictures mean nothing, but sizes, ranges and the path through the stages do."""
-    loaders.runner.cache_clear()
+    drawing_nets.runner.cache_clear()
     tiny_photosketch(folder / "latest_net_G.pth")
     tiny_simplifier(folder / "model_gan.pth")
     photo = np.random.default_rng(0).integers(0, 256, (257, 300, 3), dtype=np.uint8)
