@@ -44,10 +44,10 @@ class Drawer(nn.Module):
 
 def drawer(tensors: Mapping[str, Tensor], in_channels: int) -> Drawer:
     """From a LineNet's state dict, of any precision. Raises ValueError where it is none, or of other input channels."""
-    channels, *rest = sizes(tensors, "pyramid.")
+    channels, widths, side = sizes(tensors, "pyramid.")
     if channels != in_channels or "spread.weight" not in tensors:
         raise ValueError(f"not a LineNet of {in_channels} channels: it has {channels}, or no tensor spread.weight")
-    return Drawer(ready(LineNet(channels, *rest), tensors))
+    return Drawer(ready(LineNet(channels, widths, side), tensors))
 
 
 def unfused(tensors: Mapping[str, Tensor]) -> Drawer:
