@@ -1,11 +1,11 @@
-"""A whole system of tiny untrained nets in a weights file, told a level and a style, with a restorer if asked."""
+"""A whole system of tiny untrained nets in a weights file, told a level and a style, with more nets if asked."""
 
 from pathlib import Path
 
 import torch
 
 from pipeline.training.checkpoint import both_nets, prefixed, save_tensors
-from pipeline.training.nets import ModulatedParams, RestoringParams, StyledParams, make_generator
+from pipeline.training.nets import CompactParams, ModulatedParams, RestoringParams, StyledParams, make_generator
 
 CODE, SIZE = 6, 64
 OPTIONS = {
@@ -19,11 +19,12 @@ OPTIONS = {
 }
 SCN = ModulatedParams("modulated", **OPTIONS, code=1)
 ISN = StyledParams("styled", **OPTIONS, code=CODE, dropped=0.5)
+COMPLETER = CompactParams("compact", width=4, blocks=1, spectral=False, code=0)
 RESTORER = RestoringParams("restoring", width=4, blocks=1, spectral=False)
 
 
-def write_system(path: Path, seed: int = 0, restored: bool = False, **card: object) -> None:
-    """An untrained system whose level and style matter; `restored`: and its restorer."""
+def write_system(path: Path, seed: int = 0, restored: bool = False, completed: bool = False, **card: object) -> None:
+    """An untrained system whose level and style matter; `restored`, `completed`: and such a net."""
     torch.manual_seed(seed)
     nets = {"scn": make_generator(SCN, (1, 1)), "isn": make_generator(ISN, (1, 3))}
     for net in nets.values():
@@ -36,5 +37,10 @@ def write_system(path: Path, seed: int = 0, restored: bool = False, **card: obje
         net = make_generator(RESTORER, (3, 3))
         torch.nn.init.normal_(net.head.weight, 0, 0.2)
         tensors, params = tensors | prefixed("restorer/g/", net.state_dict()), params | {"restorer": RESTORER}
+    if completed:
+        completer = make_generator(COMPLETER, (1, 1))
+        torch.nn.init.normal_(completer.head.weight, 0, 0.5)
+        tensors = tensors | prefixed("completer/g/", completer.state_dict())
+        params = params | {"completer": COMPLETER}
     about = {"size": SIZE, "params": {name: {"net": {"generator": vars(of)}} for name, of in params.items()}}
     save_tensors(path, tensors, about | card)

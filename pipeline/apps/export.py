@@ -14,7 +14,7 @@ from pipeline.apps.onnx_export import export as export_onnx
 from pipeline.apps.onnx_nets import is_onnx
 from pipeline.apps.system import System
 from pipeline.apps.tones import draws, tone_name, tones
-from pipeline.apps.torch_nets import PARTS, RESTORED, RESTORER, WEIGHTS_FILE, read_system, with_part
+from pipeline.apps.torch_nets import PARTS, RESTORED, RESTORER, STAGES, WEIGHTS_FILE, read_system, with_part
 from pipeline.core.console import console
 from pipeline.core.dataset import read_split
 from pipeline.core.errors import UserError
@@ -68,12 +68,13 @@ def weights(model: str, data: Path, out: Path, parts: Mapping[str, str] = NONE) 
     path, layout = model_file(model, data), Layout(data)
     tensors, about = load_tensors(path)
     for name, whose in parts.items():
-        source = layout.trained(name) / WEIGHTS_FILE if whose == "mine" else model_file(whose, data, f"--{name}")
+        own = layout.trained(STAGES.get(name, name)) / WEIGHTS_FILE
+        source = own if whose == "mine" else model_file(whose, data, f"--{name}")
         tensors, about = with_part(name, tensors, about, source)
     kept = {key: value.half() for key, value in tensors.items() if key.startswith(tuple(f"{n}/g/" for n in PARTS))}
     card = {key: value for key, value in about.items() if key != "metrics" or not parts}
-    own = path.resolve().parent.parent == (layout.root / "trained").resolve()
-    card |= _own(layout, path, _as_evaluated(path.parent.name, parts)) if own else {}
+    trained = path.resolve().parent.parent == (layout.root / "trained").resolve()
+    card |= _own(layout, path, _as_evaluated(path.parent.name, parts)) if trained else {}
     save_tensors(out, kept, card)
     write_bytes(out.with_suffix(".json"), json.dumps(card, indent=1).encode())
 

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from models.blocks import without_parametrizations
 from models.generators.modulated import ReadsStyles
+from models.pairs import Completed, Restored
 from pipeline.apps.system import BATCH, NO_STYLE, Codes, System
 from pipeline.core.devices import pick_device
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
+from pipeline.core.level import USUAL_LEVEL
 from pipeline.core.params import build
 from pipeline.core.polarity import unit
 from pipeline.core.printable import printable
@@ -27,20 +29,11 @@ from pipeline.weights.registry import WeightsError
 CHANNELS = {"scn": (1, 1), "isn": (1, 3)}
 RESTORER = "restorer"  # the net of some systems that goes on with the ISN's photo
 RESTORED = "restored"
-PARTS = (*CHANNELS, RESTORER)  # nets of a system
+COMPLETER = "completer"  # the net of some that draws what a drawing lacks before the SCN sees it; trained as one
+PARTS = (*CHANNELS, RESTORER, COMPLETER)  # nets of a system
+STAGES = {COMPLETER: "scn"}  # that train a part, where it is not called so
+REACH_PX = 4  # ours: this near to a drawn line nothing is added, at a 256-px face
 WEIGHTS_FILE = "weights.safetensors"
-
-
-class Restored(nn.Module):
-    """An ISN and what goes on with its photo, as one net."""
-
-    def __init__(self, isn: nn.Module, restorer: nn.Module) -> None:
-        super().__init__()
-        self.isn, self.restorer = isn, restorer
-
-    def forward(self, strokes: Tensor, style: Tensor | None = None) -> Tensor:
-        photo: Tensor = self.restorer(self.isn(strokes) if style is None else self.isn(strokes, style))
-        return photo
 
 
 @dataclass(frozen=True)
@@ -50,16 +43,20 @@ class TorchNet:
     module: nn.Module
     device: torch.device
     size: int
-    restorer: nn.Module | None = None  # goes on with what the module makes
+    restorer: nn.Module | None = None  # goes on with what an ISN makes
+    completer: nn.Module | None = None  # goes before an SCN
 
     @property
     def whole(self) -> nn.Module:
-        """With the restorer, where it has one."""
+        """With what goes before or after it, where there is such a net."""
+        if self.completer is not None:
+            reach = max(1, round(REACH_PX * self.size / 256))
+            return Completed(self.completer, self.module, reach, USUAL_LEVEL)
         return self.module if self.restorer is None else Restored(self.module, self.restorer)
 
     @property
     def code(self) -> int:
-        return int(getattr(self.module, "code", 0))
+        return int(getattr(self.whole, "code", getattr(self.module, "code", 0)))
 
     @property
     def reads_styles(self) -> bool:
@@ -119,23 +116,29 @@ def with_part(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """A system's tensors and header with one net, of PARTS, of a file: as trained alone, or of another system.
 
+    The completer of a system that has none is its SCN.
     Raises UserError where the file has none or one for another size, CheckpointError where it is missing or not whole.
     """
     found, header = load_tensors(path)
-    own = below(found, f"{name}/g/") or (below(found, "g/") if header.get("stage") == name else {})
-    if not own:
-        raise UserError(f"{printable(path)}: holds no {name}; train one: cali-sketch train {name}")
+    stage = STAGES.get(name, name)
+    places = {"g/": stage} if header.get("stage") == stage else {f"{name}/g/": name, f"{stage}/g/": stage}
+    place = next((place for place in places if below(found, place)), None)
+    if place is None:
+        raise UserError(f"{printable(path)}: holds no {name}; train one: cali-sketch train {stage}")
     if header["size"] != about["size"]:
         raise UserError(f"{printable(path)}: its {name} is for {header['size']} px, the system for {about['size']} px")
-    params = {**about["params"], name: header["params"][name]}
+    params = {**about["params"], name: header["params"][places[place]]}
     rest = {key: value for key, value in tensors.items() if not key.startswith(f"{name}/")}
-    return {**rest, **prefixed(f"{name}/g/", own)}, {**about, "params": params}
+    return {**rest, **prefixed(f"{name}/g/", below(found, place))}, {**about, "params": params}
 
 
 def _system(tensors: Mapping[str, Tensor], about: Mapping[str, Any], device: torch.device) -> System:
     scn, isn = (_read(tensors, about, name, f"{name}/g/", device) for name in CHANNELS)
     if any(key.startswith(f"{RESTORER}/g/") for key in tensors):
         isn = replace(isn, restorer=_module(tensors, about, RESTORER, f"{RESTORER}/g/", (3, 3)).to(device))
+    if any(key.startswith(f"{COMPLETER}/g/") for key in tensors):
+        completer = _module(tensors, about, COMPLETER, f"{COMPLETER}/g/", CHANNELS["scn"])
+        scn = replace(scn, completer=completer.to(device))
     return System(scn, isn, card=about)
 
 

@@ -195,11 +195,15 @@ def export(
     model: Model = "mine",
     onnx: Annotated[bool, typer.Option("--onnx", help="For ONNX Runtime and other programs.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="With --onnx: inner convolutions of 8 bits.")] = False,
-    scn: Annotated[str | None, typer.Option(help="Whose SCN it gets: mine, as trained alone, or as --model.")] = None,
-    restorer: Annotated[str | None, typer.Option(help="Whose restorer, likewise.")] = None,
+    completer: Annotated[
+        str | None, typer.Option(help="Whose SCN adds lines that are missing: mine, as trained alone, or as --model.")
+    ] = None,
+    restorer: Annotated[
+        str | None, typer.Option(help="Whose restorer it gets: mine, as trained, or as --model.")
+    ] = None,
     data: Data = DATA,
 ) -> None:
     """The trained generators as one small file, or as ONNX, to hand on and for generate --model."""
     from pipeline.apps import export
 
-    export.run(model, data, out, onnx, int8, {"scn": scn, "restorer": restorer})
+    export.run(model, data, out, onnx, int8, {"completer": completer, "restorer": restorer})

@@ -18,10 +18,11 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.apps.look import like
+from pipeline.apps.model import model_file
 from pipeline.apps.system import System as Nets
 from pipeline.apps.system import mirrored as smooth
 from pipeline.apps.system import synthesized
-from pipeline.apps.torch_nets import load_net, load_system
+from pipeline.apps.torch_nets import load_net, load_system, open_weights
 from pipeline.core.dataset import Split, read_split, splits
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
@@ -42,6 +43,7 @@ LikeSystem = Callable[[Pixels, Pixels], Made]
 HALF = np.float32(0.5)
 REFINED = "_refined"
 Opener = Callable[[Layout, torch.device], System]  # of a baseline
+Read = Callable[[Layout, torch.device], Nets]  # of a system of both nets
 BASELINES: LazyTable[Opener] = LazyTable("baseline", "pipeline.training.baselines", "open_system")
 KINDS = {"deformed": "sketch", "simplified": "clean", "product": "product"}  # kind of drawing -> packed layers
 
@@ -141,29 +143,41 @@ class BothLike:
         return np.concatenate(made), strokes
 
 
-def _both(stage: str, layout: Layout, device: torch.device, manner: Manner) -> System:
-    return Both(_nets(stage, layout, device, manner))
+def _both(read: Read, layout: Layout, device: torch.device, manner: Manner) -> System:
+    return Both(_nets(read, layout, device, manner))
 
 
-def _both_like(stage: str, layout: Layout, device: torch.device, manner: Manner) -> LikeSystem:
-    return BothLike(_nets(stage, layout, device, manner), _eyes(layout))
+def _both_like(read: Read, layout: Layout, device: torch.device, manner: Manner) -> LikeSystem:
+    return BothLike(_nets(read, layout, device, manner), _eyes(layout))
 
 
-def _told(stage: str, *needs: str) -> dict[str, Row]:
+def _told(name: str, read: Read, *needs: str) -> dict[str, Row]:
     """The rows of a system of both nets: as it is and, `_like`, in the tones of the true photo."""
     reads = ("deformed", "simplified")
     return {
-        stage: Row(reads, needs, partial(_both, stage)),
-        f"{stage}_like": Row(reads, needs, partial(_both_like, stage), likes=True),
+        name: Row(reads, needs, partial(_both, read)),
+        f"{name}_like": Row(reads, needs, partial(_both_like, read), likes=True),
     }
+
+
+def _trained(stage: str, layout: Layout, device: torch.device) -> Nets:
+    return load_system(layout, stage, str(device))
+
+
+def _ships(model: str, layout: Layout, device: torch.device) -> Nets:
+    """Raises UserError where it is for faces of another size than those that are packed."""
+    nets, size = open_weights(model_file(model, layout.root), device), read_split(layout, splits(layout)[0]).size
+    if nets.size != size:
+        raise UserError(f"evaluate: {model} is for faces of {nets.size} px, those packed have {size}; see crop.size")
+    return nets
 
 
 def _eyes(layout: Layout) -> Eyes:
     return eyes_of(read_split(layout, splits(layout)[0]))
 
 
-def _nets(stage: str, layout: Layout, device: torch.device, manner: Manner) -> Nets:
-    nets = replace(load_system(layout, stage, str(device)), level=manner.level)
+def _nets(read: Read, layout: Layout, device: torch.device, manner: Manner) -> Nets:
+    nets = replace(read(layout, device), level=manner.level)
     return nets.mirrored() if manner.mirrored else nets
 
 
@@ -193,10 +207,13 @@ def _mirrored(system: System) -> System:
 
 
 OWN = {
-    **_told("joint", "joint"),  # SCN and ISN after joint training
-    **_told("lite", "lite"),  # narrow nets that joint, or what ships, has taught
-    **_told("restored", "joint", "restorer"),  # joint with the net that goes on with its photos
-    "apart": Row(("deformed", "simplified"), ("scn", "isn"), partial(_both, "apart")),  # as trained alone
+    **_told("joint", partial(_trained, "joint"), "joint"),  # SCN and ISN after joint training
+    **_told("lite", partial(_trained, "lite"), "lite"),  # narrow nets that joint, or what ships, has taught
+    **_told("restored", partial(_trained, "restored"), "joint", "restorer"),  # joint with what goes on with its photos
+    **_told("shipped_faces", partial(_ships, "faces")),  # what ships, for faces of its size: trained on other data
+    **_told("shipped_photo", partial(_ships, "photo")),
+    **_told("shipped_lite", partial(_ships, "lite")),
+    "apart": Row(("deformed", "simplified"), ("scn", "isn"), partial(_both, partial(_trained, "apart"))),  # alone
     "isn_true": Row(("product",), ("isn",), _isn),  # on the true Canny ⊙ HED: the upper bound
     "isn_raw": Row(("deformed",), ("isn",), _isn),  # on the raw sketch: what the SCN is worth
 }

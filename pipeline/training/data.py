@@ -18,13 +18,13 @@ from pipeline.core.allowed import Range, Share
 from pipeline.core.dataset import Split
 from pipeline.core.errors import UserError
 from pipeline.core.polarity import turned_tensor, unit_tensor
-from pipeline.training.human_hand import Draws, HandParams, Hands, named, random_numbers
+from pipeline.training.human_hand import Draws, HandParams, Hands, lines_of, named, random_numbers
 from pipeline.training.sample_order import nth_sample
 
 Batch = dict[str, Tensor]
 Draw = tuple[int, int, int, int, int]  # face, style, shift down and right, flip
-Calibrate = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # strokes (N, S, S) in [0, 1], 1 = ink -> the same
-PHOTO, TAUGHT = "photo", "taught"  # a layer that is no strokes; one that a teacher makes
+PHOTO = "photo"  # a layer that is no strokes
+WHOLE = "whole"  # one that no split has: the lines of the drawing, where the hand leaves nothing out
 RESIDENT_SHARE = 0.4  # ours: of the device's free memory that the data may take
 
 
@@ -43,9 +43,8 @@ class Batches:
 
     Keys: the packed `layers` asked for, noise (N, 7) for the augmentation of what D sees and, where `sketches` names
     any layers, sketch: one of them drawn anew for every sample, by a `hand` if one is given; level (N, 1) where the
-    hand tells it, and what numbers the split tells besides; taught, of a `teacher`: what it makes of the drawings
-    before the hand. Every face comes once before any comes twice. Data that fits the device lies there whole and is
-    cut there; data that does not is read from disk, cut and sent on.
+    hand tells it, and what numbers the split tells besides. Every face comes once before any comes twice. Data that
+    fits the device lies there whole and is cut there; data that does not is read from disk, cut and sent on.
     """
 
     def __init__(
@@ -59,12 +58,12 @@ class Batches:
         device: torch.device | None = None,
         part: tuple[int, int] = (0, 1),
         hand: HandParams | None = None,
-        teacher: Calibrate | None = None,
     ) -> None:
-        """`layers`: such as "photo"; `sketches`: such as "sketch/xdog"; `part`: which of how many processes.
+        """`layers`: such as "photo", and WHOLE; `sketches`: such as "sketch/xdog"; `part`: which of how many processes.
 
         Raises UserError for a layer that is not packed, and for a hand where nothing tells where the eyes are.
         """
+        self.whole, layers = WHOLE in layers, tuple(name for name in layers if name != WHOLE)
         unknown = [name for name in (*layers, *sketches) if name not in split.layers]
         if unknown:
             raise UserError(f"training: layers {unknown} are not packed; see styles.names, then: dvc repro pack")
@@ -72,7 +71,7 @@ class Batches:
             raise UserError(f"training: a batch of {batch} cannot be shared by {part[1]} processes alike")
         self.batch, self.seed, self.augment, self.faces = batch, seed, augment, len(split.ids)
         self.device = device or torch.device("cpu")
-        self.asked, self.sketches, self.part, self.teacher = layers, sketches, part, teacher
+        self.asked, self.sketches, self.part = layers, sketches, part
         self.size: int = split.layers[(*layers, *sketches)[0]].shape[1]
         read = {name: torch.from_numpy(split.layers[name]) for name in (*layers, *sketches)}
         at = self.device if fits(sum(layer.nbytes for layer in read.values()), self.device) else torch.device("cpu")
@@ -148,14 +147,12 @@ class Batches:
             chances = zip(self.hand.extent(by)[:, 0].tolist(), by["kind"][:, 0].tolist(), strict=True)
             styles = [self._of_kind(style, *of) for style, of in zip(styles, chances, strict=True)]
         whole = turned_tensor(self._sketch(styles, face))
-        if self.teacher:
-            made = self.teacher(whole[:, 0].cpu().numpy())
-            batch = batch | {TAUGHT: sent(torch.from_numpy(made)[:, None], self.at)}
         if not self.hand:
-            return batch | {"sketch": whole}, {}
+            return batch | {"sketch": whole} | ({WHOLE: lines_of(whole)} if self.whole else {}), {}
         by, faces = named(sent(torch.from_numpy(numbers), self.at)), [draw[0] for draw in draws]
         drawn = self.hand(whole, by, faces)
         batch = self._staying(self.hand, batch, drawn, by, faces) if self.hand.params.stays and batch else batch
+        batch = batch | ({WHOLE: self.hand.whole(whole, by, faces)} if self.whole else {})
         return batch | {"sketch": drawn}, {"level": self.hand.levels(by)} if self.hand.params.level else {}
 
     def _staying(self, hand: Hands, batch: Batch, drawn: Tensor, by: Draws, faces: Sequence[int]) -> Batch:

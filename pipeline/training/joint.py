@@ -21,7 +21,7 @@ from pipeline.training.isn import MEASURES as ISN_MEASURES
 from pipeline.training.isn import Isn, IsnParams, vgg_file
 from pipeline.training.loop import ScheduleParams
 from pipeline.training.scn import MEASURES as SCN_MEASURES
-from pipeline.training.scn import Scn, ScnParams, layers_of, teacher_of
+from pipeline.training.scn import Scn, ScnParams
 from pipeline.training.trainers import Drawn, Needs, TrainingStage, train_stage
 
 MEASURES = (*(f"scn_{name}" for name in SCN_MEASURES), *(f"isn_{name}" for name in ISN_MEASURES))
@@ -99,7 +99,7 @@ class Joint:
 
 def _needs(sections: Mapping[str, Any]) -> Needs:
     params, scn = sections["train_joint"], sections["train_scn"]
-    return Needs(("photo", *layers_of(scn.loss)), params, hand=params.hand, teacher=teacher_of(scn.loss))
+    return Needs(tuple(dict.fromkeys(("photo", *Scn.LAYERS, *scn.loss.targets))), params, hand=params.hand)
 
 
 def _build(fabric: Fabric, sections: Mapping[str, Any], starts: Mapping[str, Mapping[str, Tensor]]) -> Joint:

@@ -18,17 +18,16 @@ from pipeline.core.polarity import turned_tensor
 from pipeline.styles import StyleName
 from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OneGan, OptimizerParams
 from pipeline.training.completion import LINE, completed, near
-from pipeline.training.data import TAUGHT, AugmentParams, Batch
+from pipeline.training.data import WHOLE, AugmentParams, Batch
 from pipeline.training.device import Device
 from pipeline.training.human_hand import HandParams
 from pipeline.training.loop import ScheduleParams
-from pipeline.training.strokes_teacher import StrokesTeacher
 from pipeline.training.trainers import Drawn, Needs, TrainingStage, train_stage, weighted_sum
 
 CHANNELS = (1, 1)
 DICE_SLACK_PX = 1  # ours: by which a line may be off
 MEASURES = ("lines", "l1")  # of the strokes calibrated from val's
-Target = Annotated[str, OneOf(lambda: ("canny", "hed", "product", TAUGHT))]  # product: Canny ⊙ HED
+Target = Annotated[str, OneOf(lambda: ("canny", "hed", "product", WHOLE))]  # product: Canny ⊙ HED
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,9 @@ class ScnWeights:
 class ScnLoss:
     """Which edges are E_gt, and the λ's."""
 
-    targets: Annotated[tuple[Target, ...], Items()]  # Table 2's ablation; taught: ours
-    teacher: str  # of target taught, as --model: whose SCN's strokes of the drawing, before the hand, stand for E_gt
+    targets: Annotated[tuple[Target, ...], Items()]  # Table 2's ablation; whole, the drawing without its gaps: ours
     adversarial: AdversarialParams
     weights: ScnWeights
-
-    def __post_init__(self) -> None:
-        require((TAUGHT in self.targets) == bool(self.teacher), f"a teacher, and {TAUGHT} among the targets")
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,10 @@ class Scn(OneGan):
     def __init__(self, fabric: Fabric, params: ScnParams) -> None:
         self.gan = Gan(fabric, params.net, params.optimizer, params.loss.adversarial, CHANNELS)
         self.loss = params.loss
-        self.beside = TAUGHT if TAUGHT in params.loss.targets else "product"  # what R is compared with, px by px
+        weights = params.loss.weights
+        self.judged = bool(weights.adversarial or weights.calibration or not (weights.dice or weights.strokes))  # by D
+
+        self.beside = WHOLE if WHOLE in params.loss.targets else "product"  # what R is compared with, px by px
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         refined = self.calibrated(batch)
@@ -111,21 +109,26 @@ class Scn(OneGan):
         return (batch["level"],) if getattr(self.gan.generator, "code", 0) and "level" in batch else ()
 
     def discriminate(self, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
+        if not self.judged:
+            return {}
         targets = [batch[name] for name in self.loss.targets]
         return self.gan.update_discriminator(targets, refined, batch["noise"], batch["sketch"])
 
     def terms(self, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """The unweighted terms of G1."""
-        targets = torch.cat([batch[name] for name in self.loss.targets])
-        stacked = self.gan.judge_real(targets, batch["noise"], batch["sketch"])
-        fake = self.gan.judge(refined, batch["noise"], batch["sketch"])
-        matched = [calibration(_by_target(a, len(refined)), b) for a, b in zip(stacked, fake, strict=True)]
-        found = {"adversarial": self.gan.fooling(fake), "calibration": torch.stack(matched).sum()}
+        """The unweighted terms of G1 that have a weight, and both of D's where one has."""
+        found = self._of_d(refined, batch) if self.judged else {}
         if self.loss.weights.dice:
             found["dice"] = filled_dice(refined.float(), batch[self.beside], DICE_SLACK_PX)
         if self.loss.weights.strokes:
             found["strokes"] = F.binary_cross_entropy(refined.float(), batch[self.beside])
         return found
+
+    def _of_d(self, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
+        targets = torch.cat([batch[name] for name in self.loss.targets])
+        stacked = self.gan.judge_real(targets, batch["noise"], batch["sketch"])
+        fake = self.gan.judge(refined, batch["noise"], batch["sketch"])
+        matched = [calibration(_by_target(a, len(refined)), b) for a, b in zip(stacked, fake, strict=True)]
+        return {"adversarial": self.gan.fooling(fake), "calibration": torch.stack(matched).sum()}
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         return weighted_sum(terms, self.loss.weights)
@@ -136,17 +139,17 @@ class Scn(OneGan):
         Both of the drawings as they are; where batch["erased"] says what may go, `completed` of the rest besides.
         """
         refined = self.shown(batch)
-        found = {"lines": missed_lines(refined, batch["product"]), "l1": l1(batch["product"], refined)}
+        found = {"lines": missed_lines(refined, batch[self.beside]), "l1": l1(batch[self.beside], refined)}
         if "erased" not in batch:
             return found
         left = batch | {"sketch": batch["sketch"] * (1 - batch["erased"])}
-        return found | completed(self.shown(left), left["sketch"], batch["product"], batch["erased"])
+        return found | completed(self.shown(left), left["sketch"], batch[self.beside], batch["erased"])
 
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
         columns = {
             "sketch": turned_tensor(batch["sketch"]),
-            "canny x hed": batch["product"],
+            "drawn" if self.beside == WHOLE else "canny x hed": batch[self.beside],
             "refined": self.shown(batch),
         }
         if "erased" not in batch:
@@ -171,17 +174,7 @@ def missed_lines(refined: Tensor, truth: Tensor) -> Tensor:
 
 def _needs(sections: Mapping[str, Any]) -> Needs:
     params: ScnParams = sections["train_scn"]
-    return Needs(layers_of(params.loss), params, hand=params.hand, teacher=teacher_of(params.loss))
-
-
-def layers_of(loss: ScnLoss) -> tuple[str, ...]:
-    """Packed layers that an SCN learns from and is measured by."""
-    return tuple(name for name in dict.fromkeys((*Scn.LAYERS, *loss.targets)) if name != TAUGHT)
-
-
-def teacher_of(loss: ScnLoss) -> StrokesTeacher | None:
-    """Who teaches it, if anybody does."""
-    return StrokesTeacher(loss.teacher) if loss.teacher else None
+    return Needs(tuple(dict.fromkeys((*Scn.LAYERS, *params.loss.targets))), params, hand=params.hand)
 
 
 def _build(fabric: Fabric, sections: Mapping[str, Any], _: object) -> Scn:

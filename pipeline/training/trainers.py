@@ -25,7 +25,7 @@ from pipeline.core.params import load
 from pipeline.drawing.face_prior import Eyes
 from pipeline.evaluation.metrics.places import eyes_of
 from pipeline.training.checkpoint import load_tensors, run_key, tensors_digest
-from pipeline.training.data import PHOTO, AugmentParams, Batch, Batches, Calibrate, Unpaired
+from pipeline.training.data import PHOTO, AugmentParams, Batch, Batches, Unpaired
 from pipeline.training.device import Device
 from pipeline.training.halves import halves
 from pipeline.training.human_hand import HandParams, watched
@@ -66,16 +66,6 @@ class StageParams(Protocol):
     def seed(self) -> int: ...
 
 
-class Teacher(Protocol):
-    """Whose strokes of a drawing are learnt."""
-
-    def file(self, data: Path) -> Path:
-        """Its weights."""
-        ...
-
-    def open(self, file: Path, device: str) -> Calibrate: ...
-
-
 @dataclass(frozen=True)
 class Needs:
     """The batches a trainer asks for."""
@@ -84,7 +74,6 @@ class Needs:
     sketches: SketchParams | tuple[str, ...] = ()  # which sketches, or the names of their layers
     paired: bool = True  # False: photos of one half of the people, all else of the other
     hand: HandParams | None = None  # what is done to the sketches
-    teacher: Teacher | None = None  # who says what is to be learnt of the sketches
 
 
 @dataclass(frozen=True)
@@ -139,7 +128,6 @@ def run_of(name: str, stage: TrainingStage, sections: Sections, data: Path) -> R
     if stage.reads == TAUGHT:
         starts[TEACHER] = load_tensors(layout.packed / TEACHER_FILE)[0]
     needs, files = stage.needs(sections), [weight_file(weights) for weights in stage.weights(sections)]
-    taught_by = [needs.teacher.file(data)] if needs.teacher else []
     code = code_of(Path(inspect.getfile(stage.build)))
     return Run(
         name,
@@ -148,7 +136,7 @@ def run_of(name: str, stage: TrainingStage, sections: Sections, data: Path) -> R
         partial(_batches, layout, split, needs, params),
         validation(layout, needs),
         partial(_build, stage, sections, starts),
-        run_key(dict(sections), split.digest + tensors_digest(starts), [*code, *files, *taught_by]),
+        run_key(dict(sections), split.digest + tensors_digest(starts), [*code, *files]),
         {"stage": name, "size": split.size, "params": {_short(key): asdict(value) for key, value in sections.items()}},
         layout.trained(name),
     )
@@ -181,11 +169,9 @@ def validation(layout: Layout, needs: Needs) -> list[Batch]:
 
 def _batches(layout: Layout, split: Split, needs: Needs, params: StageParams, fabric: Fabric) -> Batches | Unpaired:
     part, drawn = (fabric.global_rank, fabric.world_size), sketch_layers(split, needs.sketches)
-    taught = needs.teacher.open(needs.teacher.file(layout.root), str(fabric.device)) if needs.teacher else None
 
     def batches(of: Split, layers: tuple[str, ...], sketches: tuple[str, ...], seed: int) -> Batches:
-        rest = (params.batch, params.augment, seed, fabric.device, part, needs.hand, taught)
-        return Batches(of, layers, sketches, *rest)
+        return Batches(of, layers, sketches, params.batch, params.augment, seed, fabric.device, part, needs.hand)
 
     if needs.paired:
         return batches(split, needs.layers, drawn, params.seed)

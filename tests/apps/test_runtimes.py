@@ -34,7 +34,8 @@ ROOT = Path(__file__).parents[2]
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with s.safetensors and what it is as ONNX, in s and in s8."""
     folder = tmp_path_factory.mktemp("exported")
-    write_system(folder / "s.safetensors", restored=True, tones={"light-fair": [1.0] * CODE}, draws=[[0.5] * CODE])
+    more = {"restored": True, "completed": True}
+    write_system(folder / "s.safetensors", **more, tones={"light-fair": [1.0] * CODE}, draws=[[0.5] * CODE])
     onnx_export.export(folder / "s.safetensors", folder / "s", int8=False)
     onnx_export.export(folder / "s.safetensors", folder / "s8", int8=True)
     return folder

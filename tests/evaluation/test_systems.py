@@ -10,14 +10,16 @@ import torch
 from torch import nn
 
 from models.blocks import without_parametrizations
+from pipeline.apps.torch_nets import open_weights
 from pipeline.core.dataset import read_split
 from pipeline.core.errors import UserError
 from pipeline.core.layout import Layout
 from pipeline.core.params import ParamsError, build
 from pipeline.evaluation import evaluate, figures, report, systems
 from pipeline.evaluation.systems import SYSTEMS, Manner, drawings
-from pipeline.training.checkpoint import save_tensors
+from pipeline.training.checkpoint import load_tensors, save_tensors
 from pipeline.training.nets import ModulatedParams, ResnetParams, StyledParams, make_generator
+from tests.tiny_system import write_system
 
 sys.path.insert(0, str(Path(__file__).parent))
 from hand_made import PARAMS, SIZE, write_data
@@ -96,12 +98,39 @@ def test_rows_read_what_they_are_for() -> None:
         "lite_like": both,
         "restored": both,
         "restored_like": both,
+        "shipped_faces": both,
+        "shipped_faces_like": both,
+        "shipped_photo": both,
+        "shipped_photo_like": both,
+        "shipped_lite": both,
+        "shipped_lite_like": both,
         "apart": both,
         "isn_true": ("product",),
         "isn_raw": ("deformed",),
     }
     assert read == own
-    assert [name for name, row in systems.OWN.items() if row.likes] == ["joint_like", "lite_like", "restored_like"]
+    assert {name for name, row in systems.OWN.items() if row.likes} == {name for name in own if name.endswith("_like")}
+
+
+def test_what_ships_is_measured_on_faces_of_its_size(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs nothing of data/trained; evaluate.level reaches it."""
+    split = read_split(Layout(data), "val")
+    with pytest.raises(UserError, match=f"faces is for faces of 256 px, those packed have {SIZE}; see crop.size"):
+        SYSTEMS["shipped_faces"].system(Layout(data), CPU)
+    small = data / "small.safetensors"
+    write_system(small)
+    tensors, about = load_tensors(small)
+    save_tensors(small, tensors, about | {"size": SIZE})
+    monkeypatch.setattr(systems, "model_file", lambda model, _: {"lite": small}[model])
+    sketches, true = split.layers["sketch/fdog"], split.layers["photo"]
+    for level in (0.0, 1.0):
+        made, strokes = SYSTEMS["shipped_lite"].system(Layout(data), CPU, Manner(level=level))(sketches, true)
+        of = replace(open_weights(small, CPU), level=level)
+        np.testing.assert_array_equal(strokes, of.refine(sketches))
+        np.testing.assert_array_equal(made, of.photos(strokes))
+    told, _ = SYSTEMS["shipped_lite_like"].system(Layout(data), CPU)(sketches, true)
+    assert not np.array_equal(told, made)
+    assert replace(PARAMS, systems={"shipped_lite": "."})
 
 
 def test_joint_has_the_neutral_style_and_joint_like_each_photos_own(data: Path) -> None:
@@ -187,19 +216,7 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(
         systems.BASELINES, "_modules", lambda: {n: f"made_baselines.{n}" for n in ("grayish", "broken")}
     )
-    assert list(SYSTEMS) == [
-        "joint",
-        "joint_like",
-        "lite",
-        "lite_like",
-        "restored",
-        "restored_like",
-        "apart",
-        "isn_true",
-        "isn_raw",
-        "grayish",
-        "broken",
-    ]
+    assert list(SYSTEMS) == [*systems.OWN, "grayish", "broken"]
     assert SYSTEMS["grayish"].needs == ("grayish",)
     evaluate.run(PARAMS, ("grayish",), (), data, "cpu", 1)
     heads, rows = figures.headline_table(Layout(data), "val")
@@ -216,7 +233,7 @@ def test_a_further_system_is_a_file(data: Path, tmp_path: Path, monkeypatch: pyt
     made, strokes = SYSTEMS["grayish"].open(Layout(data), CPU, Manner(mirrored=True))(sketches)
     assert strokes is None
     assert np.abs(made[..., 0] - sketches.astype(float)).max() <= 0.5
-    own = "joint, joint_like, lite, lite_like, restored, restored_like, apart, isn_true, isn_raw"
+    own = ", ".join(systems.OWN)
     with pytest.raises(UserError, match=f"no system 'nope'; there are {own}, grayish, broken"):
         systems.row("nope")
 

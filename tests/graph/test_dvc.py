@@ -97,7 +97,7 @@ TIERS = (  # a module imports from its own part and from what stands in rows abo
     {"drawing", "weights"},
     {"stages", "styles"},
     {"apps", "experiments", "evaluation", "helpers", "training"},
-    {"cli", "__main__"},
+    {"cli", "commands", "__main__"},
 )
 TIER = {part: number for number, parts in enumerate(TIERS) for part in parts}
 MODULES = sorted([*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "models").rglob("*.py")])

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.losses.strokes import filled_dice, tolerant_dice
@@ -19,12 +18,11 @@ from pipeline.core.params import ParamsError
 from pipeline.core.polarity import turned_tensor
 from pipeline.drawing.face_prior import Eyes
 from pipeline.training import isn, joint, scn
-from pipeline.training.checkpoint import load_tensors, save_tensors
 from pipeline.training.completion import completed
-from pipeline.training.data import AugmentParams, Batches, HandParams
-from pipeline.training.human_hand import DRAWS, Hand, Hands, eyes_of, named, random_numbers, watched
+from pipeline.training.data import WHOLE, AugmentParams, Batches, HandParams
+from pipeline.training.human_hand import DRAWS, Hand, Hands, eyes_of, lines_of, named, random_numbers, watched
 from pipeline.training.nets import CompactParams, ModulatedParams
-from pipeline.training.trainers import TRAINERS, run_of, validation
+from pipeline.training.trainers import TRAINERS, validation
 from tests.training.test_training import CPU, ISN, JOINT, LAYERS, NO_HAND, SCN, STILL, weights, write_data
 
 SIDE, COUNT = 128, 32
@@ -272,63 +270,41 @@ def test_where_the_target_stays_no_drawing_tells_its_level(split: Split) -> None
     assert (made[0] - grid()).abs().mean() > 0.01
 
 
-def halved(strokes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A teacher that makes every line half as dark."""
-    return strokes / 2
+def test_the_whole_of_a_drawing_is_what_the_hand_would_draw_without_gaps(split: Split) -> None:
+    """As lines: dark, and without the paper of a scan."""
+    gaps, rest = replace(only("erased"), left_out=1), replace(ALWAYS, left_out=0, erased=0)
+    known, draws = grid(), numbers()
+    assert torch.equal(Hand(gaps, PLACE, SIDE, CPU_DEVICE).whole(known, draws), lines_of(known))
+    whole = Hand(ALWAYS, PLACE, SIDE, CPU_DEVICE).whole(known, draws)
+    assert torch.equal(whole, lines_of(Hand(rest, PLACE, SIDE, CPU_DEVICE)(known, draws)))
+    assert lines_of(torch.tensor([0.1, 0.15, 0.4, 0.6])).tolist() == pytest.approx([0, 0, 0.6, 1])
+    augment, layers = AugmentParams(True, 12, 0, 0), ("product", WHOLE)
+    alone, by_hand = (Batches(split, layers, ("sketch/xdog",), 8, augment, 7, hand=of)(0) for of in (None, gaps))
+    assert torch.equal(alone["whole"], lines_of(alone["sketch"]))
+    assert torch.equal(alone["whole"], by_hand["whole"])
+    assert not torch.equal(alone["sketch"], by_hand["sketch"])
 
 
-@pytest.mark.parametrize("stays", [0.0, 1.0])
-def test_a_teacher_is_asked_of_the_drawing_before_the_hand(split: Split, stays: float) -> None:
-    """What is taught is displaced and mirrored with the drawing, and held to it at low levels alone."""
-    hand, augment = replace(only("erased"), level=1.0, stays=stays), AugmentParams(True, 12, 0, 0)
-
-    def batch(hand: HandParams | None) -> dict[str, Tensor]:
-        return Batches(split, ("product",), ("sketch/xdog",), 64, augment, 7, hand=hand, teacher=halved)(0)
-
-    plain, spoilt = batch(None), batch(hand)
-    assert torch.equal(plain["taught"], plain["sketch"] / 2)
-    assert not torch.equal(plain["sketch"], spoilt["sketch"])
-    as_it_was = [torch.equal(*both) for both in zip(plain["taught"], spoilt["taught"], strict=True)]
-    high = spoilt["level"][:, 0] >= 0.5
-    assert all(same for same, above in zip(as_it_was, high, strict=True) if above or not stays)
-    assert all(as_it_was) == (stays == 0)
-
-
-def test_a_teacher_and_what_it_teaches_go_together() -> None:
-    for targets, teacher in ((("taught",), ""), (("product",), "faces")):
-        with pytest.raises(ParamsError, match="a teacher, and taught among the targets"):
-            replace(SCN.loss, targets=targets, teacher=teacher)
-
-
-def test_an_scn_learns_what_a_systems_own_makes_of_drawings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a teacher that leaves all paper it learns to; another teacher is another run; joint training goes on so."""
+def test_a_net_that_completes_learns_without_a_discriminator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From what is left of drawings it learns the whole of them, and is measured against that."""
     monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
     data = write_data(tmp_path / "data")
     told(data)
-    for stage, params in ((scn, (SCN,)), (isn, (ISN,)), (joint, (SCN, ISN, JOINT))):
-        stage.run(*params, data, CPU)
-    tensors, about = load_tensors(Layout(data).trained("joint") / "weights.safetensors")
-    white = tmp_path / "white.safetensors"
-    save_tensors(white, tensors | {"scn/g/head.bias": torch.tensor([-6.0])}, about)
-    weigh = replace(SCN.loss.weights, adversarial=0, calibration=0, strokes=1)
-    loss = replace(SCN.loss, targets=("taught",), teacher=str(white), weights=weigh)
-    generator = CompactParams(kind="compact", width=4, blocks=1, spectral=False, code=1)
+    weigh = replace(SCN.loss.weights, adversarial=0, calibration=0, dice=1, strokes=1)
     params = replace(
         SCN,
-        net=replace(SCN.net, generator=generator),
+        net=replace(SCN.net, generator=CompactParams(kind="compact", width=4, blocks=1, spectral=False, code=0)),
         optimizer=replace(SCN.optimizer, lr=1e-2),
-        loss=loss,
-        schedule=replace(SCN.schedule, steps=30),
-        hand=replace(ALL, level=1.0, stays=0.0),
+        loss=replace(SCN.loss, targets=("whole",), weights=weigh),
+        schedule=replace(SCN.schedule, steps=40),
+        hand=only("erased"),
     )
     scn.run(params, data, CPU)
     with (Layout(data).trained("scn") / "history.csv").open() as file:
-        strokes = [float(row["strokes"]) for row in csv.DictReader(file)]
-    assert strokes[-1] < 0.2 < 0.6 < strokes[0]
-    other = replace(params, loss=replace(loss, teacher="mine"))
-    keys = [run_of("scn", TRAINERS["scn"], {"train_scn": of}, data).key for of in (params, other)]
-    assert keys[0] != keys[1]
-    joint.run(replace(params, schedule=SCN.schedule), ISN, JOINT, data, CPU)
+        rows = list(csv.DictReader(file))
+    assert {"dice", "strokes", "val_completion"} <= set(rows[0])
+    assert not {"adversarial", "calibration", "discriminator"} & set(rows[0])
+    assert float(rows[-1]["strokes"]) < float(rows[0]["strokes"])
 
 
 def test_a_target_that_stays_needs_levels() -> None:

@@ -60,7 +60,7 @@ STILL = AugmentParams(flip=True, shift_px=8, angle_deg=0, zoom=0)
 NO_HAND = HandParams(0, 0, 0, 0, 0, 0, 0, 0, 0)
 SCN = scn.ScnParams(
     net=NetParams(PAPERS_NET, PATCH),
-    loss=scn.ScnLoss(("product", "hed"), "", PLAIN, scn.ScnWeights(1.0, 10.0, dice=0.0, strokes=0.0)),
+    loss=scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(1.0, 10.0, dice=0.0, strokes=0.0)),
     optimizer=OPTIMIZER,
     schedule=SCHEDULE,
     augment=STILL,
@@ -710,30 +710,3 @@ def test_export_keeps_both_generators_in_half_precision_and_says_what_they_are(d
     np.testing.assert_allclose(small.refine(sketches), whole.refine(sketches), atol=5e-3)
     with pytest.raises(UserError, match=r"name a \.safetensors file"):
         export.run("mine", data, tmp_path / "mine.pt", False, False, {})
-
-
-def test_an_export_takes_the_scn_that_was_trained_alone_and_leaves_out_what_was_measured_before(
-    data: Path, tmp_path: Path
-) -> None:
-    train_all(data)
-    results.write(results.folder(Layout(data), "joint", "test"), {"deformed": {"mean": {"n": 3, "psnr": 20.0}}}, {})
-    out = tmp_path / "mine.safetensors"
-    export.run("mine", data, out, False, False, {"scn": "mine", "restorer": None})
-    system, joint_too, alone = (
-        read_system(out, torch.device("cpu")),
-        load_system(Layout(data), "joint", "cpu"),
-        load_system(Layout(data), "apart", "cpu"),
-    )
-    sketches = read_split(Layout(data), "test").layers["sketch/xdog"]
-    np.testing.assert_allclose(system.refine(sketches), alone.refine(sketches), atol=5e-3)
-    strokes = alone.refine(sketches)
-    np.testing.assert_allclose(system.isn(strokes), joint_too.isn(strokes), atol=5e-3)
-    assert "metrics" not in json.loads(out.with_suffix(".json").read_text())
-    again = tmp_path / "again.safetensors"
-    export.run(str(out), data, again, False, False, {"scn": "mine"})
-    tensors, about = load_tensors(out)
-    save_tensors(out, tensors, about | {"size": 512})
-    with pytest.raises(UserError, match=f"its scn is for 512 px, the system for {SIZE} px"):
-        export.run(str(again), data, tmp_path / "no.safetensors", False, False, {"scn": str(out)})
-    with pytest.raises(UserError, match="--scn makes a weights file"):
-        export.run("mine", data, tmp_path / "onnx", True, False, {"scn": "mine"})
