@@ -1,14 +1,13 @@
 """Two nets as one: a third net of a system goes on with what its SCN or its ISN makes."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 PAPER, DARK = 0.1, 4.0  # ours: ink less than this is paper; so many times of what is more, a pencil's line counts whole
-SURE, WIDTH = (
-    0.5,
-    0.25,
-)  # ours: what is added begins at so much ink, and is whole so much above: an ISN sees the faintest
+WIDTH = 0.25  # ours: a line is whole so much above the ink from which it is added; an ISN sees the faintest gray
 
 
 class Restored(nn.Module):
@@ -23,26 +22,38 @@ class Restored(nn.Module):
         return photo
 
 
-class Completed(nn.Module):
-    """A net that draws what a drawing lacks, and the SCN that calibrates both.
+@dataclass(frozen=True)
+class Bounds:
+    """How much is added to strokes; ours."""
 
-    (N, 1, S, S), level (N, 1) -> (N, 1, S, S), all in [0, 1], 1 = ink. Nothing is added within `reach_px` of what is
-    drawn. Lines are added in proportion to the level, whole from `whole_at` on; none at 0.
+    reach_px: int  # nothing this near to a line that is drawn
+    sure: float  # nothing of less ink
+
+
+class Completed(nn.Module):
+    """An SCN, and a net that adds lines to its strokes where nothing is drawn.
+
+    (N, 1, S, S), level (N, 1) -> (N, 1, S, S), all in [0, 1], 1 = ink. At level 0 the strokes are the SCN's own, at
+    `usual` lines are added within the bounds `few`, at 1 within `many`; in between in proportion.
     """
 
     code = 1
 
-    def __init__(self, completer: nn.Module, scn: nn.Module, reach_px: int, whole_at: float) -> None:
+    def __init__(self, scn: nn.Module, completer: nn.Module, usual: float, few: Bounds, many: Bounds) -> None:
         super().__init__()
-        self.completer, self.scn = completer, scn
-        self.side, self.whole_at = 2 * reach_px + 1, whole_at
+        self.scn, self.completer = scn, completer
+        self.usual, self.few, self.many = usual, few, many
 
     def forward(self, strokes: Tensor, level: Tensor | None = None) -> Tensor:
         level = strokes.new_zeros(len(strokes), 1) if level is None else level
-        lines = ((_told(self.completer, strokes, level) - SURE) / WIDTH).clamp(0, 1)
-        near = F.max_pool2d((DARK * (strokes - PAPER)).clamp(0, 1), self.side, 1, self.side // 2)
-        share = (level / self.whole_at).clamp(0, 1)[:, :, None, None]
-        return _told(self.scn, torch.maximum(strokes, share * (1 - near) * lines), level)
+        more = ((level - self.usual) / (1 - self.usual)).clamp(0, 1)[:, :, None, None]
+        ink = (DARK * (strokes - PAPER)).clamp(0, 1)
+        far, near = (F.max_pool2d(ink, 2 * of.reach_px + 1, 1, of.reach_px) for of in (self.few, self.many))
+        sure = self.few.sure + more * (self.many.sure - self.few.sure)
+        lines = ((_told(self.completer, strokes, level) - sure) / WIDTH).clamp(0, 1)
+        share = (level / self.usual).clamp(0, 1)[:, :, None, None]
+        added = share * (1 - torch.lerp(far, near, more)) * lines
+        return torch.maximum(_told(self.scn, strokes, level), added)
 
 
 def _told(net: nn.Module, strokes: Tensor, level: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from models.blocks import without_parametrizations
 from models.generators.modulated import ReadsStyles
-from models.pairs import Completed, Restored
+from models.pairs import Bounds, Completed, Restored
 from pipeline.apps.system import BATCH, NO_STYLE, Codes, System
 from pipeline.core.devices import pick_device
 from pipeline.core.errors import UserError
@@ -29,10 +29,10 @@ from pipeline.weights.registry import WeightsError
 CHANNELS = {"scn": (1, 1), "isn": (1, 3)}
 RESTORER = "restorer"  # the net of some systems that goes on with the ISN's photo
 RESTORED = "restored"
-COMPLETER = "completer"  # the net of some that draws what a drawing lacks before the SCN sees it; trained as one
+COMPLETER = "completer"  # the net of some that adds to their SCN's strokes: another SCN
 PARTS = (*CHANNELS, RESTORER, COMPLETER)  # nets of a system
 STAGES = {COMPLETER: "scn"}  # that train a part, where it is not called so
-REACH_PX = 4  # ours: this near to a drawn line nothing is added, at a 256-px face
+FEW, MANY = Bounds(10, 0.5), Bounds(4, 0.2)  # ours: what completers add at the usual level and at 1, to a 256-px face
 WEIGHTS_FILE = "weights.safetensors"
 
 
@@ -44,14 +44,14 @@ class TorchNet:
     device: torch.device
     size: int
     restorer: nn.Module | None = None  # goes on with what an ISN makes
-    completer: nn.Module | None = None  # goes before an SCN
+    completer: nn.Module | None = None  # likewise, of an SCN
 
     @property
     def whole(self) -> nn.Module:
-        """With what goes before or after it, where there is such a net."""
+        """With what goes on with it, where there is such a net."""
         if self.completer is not None:
-            reach = max(1, round(REACH_PX * self.size / 256))
-            return Completed(self.completer, self.module, reach, USUAL_LEVEL)
+            few, many = (replace(of, reach_px=max(1, round(of.reach_px * self.size / 256))) for of in (FEW, MANY))
+            return Completed(self.module, self.completer, USUAL_LEVEL, few, many)
         return self.module if self.restorer is None else Restored(self.module, self.restorer)
 
     @property

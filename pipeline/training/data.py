@@ -18,13 +18,12 @@ from pipeline.core.allowed import Range, Share
 from pipeline.core.dataset import Split
 from pipeline.core.errors import UserError
 from pipeline.core.polarity import turned_tensor, unit_tensor
-from pipeline.training.human_hand import Draws, HandParams, Hands, lines_of, named, random_numbers
+from pipeline.training.human_hand import Draws, HandParams, Hands, named, random_numbers
 from pipeline.training.sample_order import nth_sample
 
 Batch = dict[str, Tensor]
 Draw = tuple[int, int, int, int, int]  # face, style, shift down and right, flip
 PHOTO = "photo"  # a layer that is no strokes
-WHOLE = "whole"  # one that no split has: the lines of the drawing, where the hand leaves nothing out
 RESIDENT_SHARE = 0.4  # ours: of the device's free memory that the data may take
 
 
@@ -59,11 +58,10 @@ class Batches:
         part: tuple[int, int] = (0, 1),
         hand: HandParams | None = None,
     ) -> None:
-        """`layers`: such as "photo", and WHOLE; `sketches`: such as "sketch/xdog"; `part`: which of how many processes.
+        """`layers`: such as "photo"; `sketches`: such as "sketch/xdog"; `part`: which of how many processes.
 
         Raises UserError for a layer that is not packed, and for a hand where nothing tells where the eyes are.
         """
-        self.whole, layers = WHOLE in layers, tuple(name for name in layers if name != WHOLE)
         unknown = [name for name in (*layers, *sketches) if name not in split.layers]
         if unknown:
             raise UserError(f"training: layers {unknown} are not packed; see styles.names, then: dvc repro pack")
@@ -148,11 +146,10 @@ class Batches:
             styles = [self._of_kind(style, *of) for style, of in zip(styles, chances, strict=True)]
         whole = turned_tensor(self._sketch(styles, face))
         if not self.hand:
-            return batch | {"sketch": whole} | ({WHOLE: lines_of(whole)} if self.whole else {}), {}
+            return batch | {"sketch": whole}, {}
         by, faces = named(sent(torch.from_numpy(numbers), self.at)), [draw[0] for draw in draws]
         drawn = self.hand(whole, by, faces)
         batch = self._staying(self.hand, batch, drawn, by, faces) if self.hand.params.stays and batch else batch
-        batch = batch | ({WHOLE: self.hand.whole(whole, by, faces)} if self.whole else {})
         return batch | {"sketch": drawn}, {"level": self.hand.levels(by)} if self.hand.params.level else {}
 
     def _staying(self, hand: Hands, batch: Batch, drawn: Tensor, by: Draws, faces: Sequence[int]) -> Batch:

@@ -9,7 +9,7 @@ USUAL_LEVEL it has every line of the face and no other, still where the drawing 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 import numpy as np
@@ -134,14 +134,7 @@ class Hand:
         return draws["level"] * self.params.level if self.params.level else torch.ones_like(draws["level"])
 
     def __call__(self, strokes: Tensor, draws: Draws) -> Tensor:
-        return self._drawn(self.params, strokes, draws)
-
-    def whole(self, strokes: Tensor, draws: Draws) -> Tensor:
-        """The lines of the same drawing where nothing is left out or erased."""
-        return lines_of(self._drawn(replace(self.params, left_out=0, erased=0), strokes, draws))
-
-    def _drawn(self, params: HandParams, strokes: Tensor, draws: Draws) -> Tensor:
-        level = self.extent(draws)
+        params, level = self.params, self.extent(draws)
         if params.symbols:
             strokes = self._symbols(strokes, draws["symbols"], params.symbols * level)
         if params.left_out:
@@ -170,7 +163,7 @@ class Hand:
         """
         share = self.params.stays * (1 - self.levels(draws) / USUAL_LEVEL).clamp(0, 1)[..., None, None]
         side = 2 * max(1, round(HELD_PX * self.scale)) + 1
-        dark = lines_of(drawn)
+        dark = (DARK * (drawn - FAINT)).clamp(0, 1)
         near_drawn, near_true = (F.max_pool2d(ink, side, 1, side // 2) for ink in (dark, lines))
         return torch.maximum(lines * (1 - share * (1 - near_drawn)), share * dark * (1 - near_true))
 
@@ -294,10 +287,6 @@ class Hands:
         """`faces`: which face of the split each of the N is."""
         return self._each(Hand.__call__, (strokes,), draws, faces)
 
-    def whole(self, strokes: Tensor, draws: Draws, faces: Sequence[int]) -> Tensor:
-        """As of `Hand`."""
-        return self._each(Hand.whole, (strokes,), draws, faces)
-
     def stay(self, layers: Tensor, draws: Draws, faces: Sequence[int]) -> Tensor:
         """As of `Hand`."""
         return self._each(Hand.stay, (layers,), draws, faces)
@@ -318,11 +307,6 @@ class Hands:
                 given = [layer[index] for layer in layers]
                 made[index] = done(hand, *given, {name: numbers[index] for name, numbers in draws.items()})
         return made
-
-
-def lines_of(drawn: Tensor) -> Tensor:
-    """Strokes in [0, 1], 1 = ink -> the same without the paper of a scan, light lines dark."""
-    return (DARK * (drawn - FAINT)).clamp(0, 1)
 
 
 def _smooth(numbers: Tensor, side: int) -> Tensor:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
-from torch.nn import functional as F
 
 from models.losses.photo import l1
 from models.losses.strokes import calibration, filled_dice
@@ -18,7 +17,7 @@ from pipeline.core.polarity import turned_tensor
 from pipeline.styles import StyleName
 from pipeline.training.adversarial import AdversarialParams, Gan, NetParams, OneGan, OptimizerParams
 from pipeline.training.completion import LINE, completed, near
-from pipeline.training.data import WHOLE, AugmentParams, Batch
+from pipeline.training.data import AugmentParams, Batch
 from pipeline.training.device import Device
 from pipeline.training.human_hand import HandParams
 from pipeline.training.loop import ScheduleParams
@@ -27,7 +26,7 @@ from pipeline.training.trainers import Drawn, Needs, TrainingStage, train_stage,
 CHANNELS = (1, 1)
 DICE_SLACK_PX = 1  # ours: by which a line may be off
 MEASURES = ("lines", "l1")  # of the strokes calibrated from val's
-Target = Annotated[str, OneOf(lambda: ("canny", "hed", "product", WHOLE))]  # product: Canny ⊙ HED
+Target = Annotated[str, OneOf(lambda: ("canny", "hed", "product"))]  # product: Canny ⊙ HED
 
 
 @dataclass(frozen=True)
@@ -37,17 +36,16 @@ class ScnWeights:
     adversarial: Weight
     calibration: Weight
     dice: Weight  # of R beside Canny ⊙ HED: teaches where D does not; 0: as the paper
-    strokes: Weight  # cross-entropy of the same: darkness, too; 0: as the paper
 
     def __post_init__(self) -> None:
-        require(any(vars(self).values()), "one of adversarial, calibration, dice, strokes above 0")
+        require(any(vars(self).values()), "one of adversarial, calibration, dice above 0")
 
 
 @dataclass(frozen=True)
 class ScnLoss:
     """Which edges are E_gt, and the λ's."""
 
-    targets: Annotated[tuple[Target, ...], Items()]  # Table 2's ablation; whole, the drawing without its gaps: ours
+    targets: Annotated[tuple[Target, ...], Items()]  # Table 2's ablation
     adversarial: AdversarialParams
     weights: ScnWeights
 
@@ -81,10 +79,6 @@ class Scn(OneGan):
     def __init__(self, fabric: Fabric, params: ScnParams) -> None:
         self.gan = Gan(fabric, params.net, params.optimizer, params.loss.adversarial, CHANNELS)
         self.loss = params.loss
-        weights = params.loss.weights
-        self.judged = bool(weights.adversarial or weights.calibration or not (weights.dice or weights.strokes))  # by D
-
-        self.beside = WHOLE if WHOLE in params.loss.targets else "product"  # what R is compared with, px by px
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         refined = self.calibrated(batch)
@@ -109,26 +103,19 @@ class Scn(OneGan):
         return (batch["level"],) if getattr(self.gan.generator, "code", 0) and "level" in batch else ()
 
     def discriminate(self, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
-        if not self.judged:
-            return {}
         targets = [batch[name] for name in self.loss.targets]
         return self.gan.update_discriminator(targets, refined, batch["noise"], batch["sketch"])
 
     def terms(self, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """The unweighted terms of G1 that have a weight, and both of D's where one has."""
-        found = self._of_d(refined, batch) if self.judged else {}
-        if self.loss.weights.dice:
-            found["dice"] = filled_dice(refined.float(), batch[self.beside], DICE_SLACK_PX)
-        if self.loss.weights.strokes:
-            found["strokes"] = F.binary_cross_entropy(refined.float(), batch[self.beside])
-        return found
-
-    def _of_d(self, refined: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The unweighted terms of G1."""
         targets = torch.cat([batch[name] for name in self.loss.targets])
         stacked = self.gan.judge_real(targets, batch["noise"], batch["sketch"])
         fake = self.gan.judge(refined, batch["noise"], batch["sketch"])
         matched = [calibration(_by_target(a, len(refined)), b) for a, b in zip(stacked, fake, strict=True)]
-        return {"adversarial": self.gan.fooling(fake), "calibration": torch.stack(matched).sum()}
+        found = {"adversarial": self.gan.fooling(fake), "calibration": torch.stack(matched).sum()}
+        if self.loss.weights.dice:
+            found["dice"] = filled_dice(refined.float(), batch["product"], DICE_SLACK_PX)
+        return found
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         return weighted_sum(terms, self.loss.weights)
@@ -139,17 +126,17 @@ class Scn(OneGan):
         Both of the drawings as they are; where batch["erased"] says what may go, `completed` of the rest besides.
         """
         refined = self.shown(batch)
-        found = {"lines": missed_lines(refined, batch[self.beside]), "l1": l1(batch[self.beside], refined)}
+        found = {"lines": missed_lines(refined, batch["product"]), "l1": l1(batch["product"], refined)}
         if "erased" not in batch:
             return found
         left = batch | {"sketch": batch["sketch"] * (1 - batch["erased"])}
-        return found | completed(self.shown(left), left["sketch"], batch[self.beside], batch["erased"])
+        return found | completed(self.shown(left), left["sketch"], batch["product"], batch["erased"])
 
     def show(self, batch: Batch) -> dict[str, Tensor]:
         """Columns of the sample sheet: name -> (N, C, H, W) in [0, 1]."""
         columns = {
             "sketch": turned_tensor(batch["sketch"]),
-            "drawn" if self.beside == WHOLE else "canny x hed": batch[self.beside],
+            "canny x hed": batch["product"],
             "refined": self.shown(batch),
         }
         if "erased" not in batch:

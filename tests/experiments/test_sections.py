@@ -153,7 +153,7 @@ TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
     "impatience": ({"train_scn.schedule.plateau_patience_steps": 5}, "train_scn.schedule.plateau_patience_steps"),
     "a loss without layers": ({"train_isn.loss.weights.style": 1}, "train_isn.loss.perceptual.style_layers"),
     "no loss": (
-        {"train_scn.loss.weights": {"adversarial": 0, "calibration": 0, "dice": 0, "strokes": 0}},
+        {"train_scn.loss.weights": {"adversarial": 0, "calibration": 0, "dice": 0}},
         "train_scn.loss.weights.adversarial",
     ),
 }

@@ -1,6 +1,5 @@
 """What amateurs do to a drawing: each thing where it should be, by its own number; levels; what is completed."""
 
-import csv
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -19,9 +18,9 @@ from pipeline.core.polarity import turned_tensor
 from pipeline.drawing.face_prior import Eyes
 from pipeline.training import isn, joint, scn
 from pipeline.training.completion import completed
-from pipeline.training.data import WHOLE, AugmentParams, Batches, HandParams
-from pipeline.training.human_hand import DRAWS, Hand, Hands, eyes_of, lines_of, named, random_numbers, watched
-from pipeline.training.nets import CompactParams, ModulatedParams
+from pipeline.training.data import AugmentParams, Batches, HandParams
+from pipeline.training.human_hand import DRAWS, Hand, Hands, eyes_of, named, random_numbers, watched
+from pipeline.training.nets import ModulatedParams
 from pipeline.training.trainers import TRAINERS, validation
 from tests.training.test_training import CPU, ISN, JOINT, LAYERS, NO_HAND, SCN, STILL, weights, write_data
 
@@ -268,43 +267,6 @@ def test_where_the_target_stays_no_drawing_tells_its_level(split: Split) -> None
     made = [hand(grid(), draws | {"level": level + finer}) for level in (0.0, 0.5)]
     assert torch.equal(*made)
     assert (made[0] - grid()).abs().mean() > 0.01
-
-
-def test_the_whole_of_a_drawing_is_what_the_hand_would_draw_without_gaps(split: Split) -> None:
-    """As lines: dark, and without the paper of a scan."""
-    gaps, rest = replace(only("erased"), left_out=1), replace(ALWAYS, left_out=0, erased=0)
-    known, draws = grid(), numbers()
-    assert torch.equal(Hand(gaps, PLACE, SIDE, CPU_DEVICE).whole(known, draws), lines_of(known))
-    whole = Hand(ALWAYS, PLACE, SIDE, CPU_DEVICE).whole(known, draws)
-    assert torch.equal(whole, lines_of(Hand(rest, PLACE, SIDE, CPU_DEVICE)(known, draws)))
-    assert lines_of(torch.tensor([0.1, 0.15, 0.4, 0.6])).tolist() == pytest.approx([0, 0, 0.6, 1])
-    augment, layers = AugmentParams(True, 12, 0, 0), ("product", WHOLE)
-    alone, by_hand = (Batches(split, layers, ("sketch/xdog",), 8, augment, 7, hand=of)(0) for of in (None, gaps))
-    assert torch.equal(alone["whole"], lines_of(alone["sketch"]))
-    assert torch.equal(alone["whole"], by_hand["whole"])
-    assert not torch.equal(alone["sketch"], by_hand["sketch"])
-
-
-def test_a_net_that_completes_learns_without_a_discriminator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From what is left of drawings it learns the whole of them, and is measured against that."""
-    monkeypatch.setenv("CALI_SKETCH_CACHE", str(tmp_path / "cache"))
-    data = write_data(tmp_path / "data")
-    told(data)
-    weigh = replace(SCN.loss.weights, adversarial=0, calibration=0, dice=1, strokes=1)
-    params = replace(
-        SCN,
-        net=replace(SCN.net, generator=CompactParams(kind="compact", width=4, blocks=1, spectral=False, code=0)),
-        optimizer=replace(SCN.optimizer, lr=1e-2),
-        loss=replace(SCN.loss, targets=("whole",), weights=weigh),
-        schedule=replace(SCN.schedule, steps=40),
-        hand=only("erased"),
-    )
-    scn.run(params, data, CPU)
-    with (Layout(data).trained("scn") / "history.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert {"dice", "strokes", "val_completion"} <= set(rows[0])
-    assert not {"adversarial", "calibration", "discriminator"} & set(rows[0])
-    assert float(rows[-1]["strokes"]) < float(rows[0]["strokes"])
 
 
 def test_a_target_that_stays_needs_levels() -> None:

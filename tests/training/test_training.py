@@ -60,7 +60,7 @@ STILL = AugmentParams(flip=True, shift_px=8, angle_deg=0, zoom=0)
 NO_HAND = HandParams(0, 0, 0, 0, 0, 0, 0, 0, 0)
 SCN = scn.ScnParams(
     net=NetParams(PAPERS_NET, PATCH),
-    loss=scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(1.0, 10.0, dice=0.0, strokes=0.0)),
+    loss=scn.ScnLoss(("product", "hed"), PLAIN, scn.ScnWeights(adversarial=1.0, calibration=10.0, dice=0.0)),
     optimizer=OPTIMIZER,
     schedule=SCHEDULE,
     augment=STILL,
@@ -462,12 +462,11 @@ class NoWeights:
     adversarial: float
     calibration: float
     dice: float
-    strokes: float
 
 
 def test_the_photo_teaches_the_scn_as_much_as_asked(data: Path) -> None:
     """The photo's losses alone: their gradient in G1 is as large as its weight, and G1 keeps its weights at 0."""
-    fabric, weights_of = CPU.fabric(), NoWeights(adversarial=0.0, calibration=0.0, dice=0.0, strokes=0.0)
+    fabric, weights_of = CPU.fabric(), NoWeights(adversarial=0.0, calibration=0.0, dice=0.0)
     batch = Batches(read_split(Layout(data), "train"), LAYERS, ("sketch/xdog",), 2, STILL, 0)(0)
     slopes = []
     for weight in (1.0, 3.0, 0.0):
