@@ -32,7 +32,7 @@ RESTORED = "restored"
 COMPLETER = "completer"  # the net of some that adds to their SCN's strokes: another SCN
 PARTS = (*CHANNELS, RESTORER, COMPLETER)  # nets of a system
 STAGES = {COMPLETER: "scn"}  # that train a part, where it is not called so
-FEW, MANY = Bounds(10, 0.5), Bounds(4, 0.2)  # ours: what completers add at the usual level and at 1, to a 256-px face
+FEW, MANY = Bounds(10, 0.5), Bounds(4, 0.3)  # ours: what completers add at the usual level and at 1, to a 256-px face
 WEIGHTS_FILE = "weights.safetensors"
 
 
