@@ -17,7 +17,7 @@ from pipeline.core.workspace import SHIPPED
 from pipeline.drawing.face_prior import Eyes
 from pipeline.stages import hed
 from pipeline.stages.demo import renderer
-from pipeline.weights import loaders
+from pipeline.weights import drawing_nets
 
 
 class Doubler:
@@ -108,7 +108,7 @@ def test_a_stage_draws_the_same_with_a_gpu_batch(tmp_path: Path, monkeypatch: py
     write_faces(layout.faces, faces, [])
     drawn = {}
     for batch in (1, 16):
-        monkeypatch.setattr(loaders, "at_once", lambda nets, batch=batch: batch)
+        monkeypatch.setattr(drawing_nets, "at_once", lambda nets, batch=batch: batch)
         hed.run(params, Eyes(0.48, 0.27), tmp_path, 1)
         drawn[batch] = [read_gray(layout.edges("hed") / f"f{i}.png") for i in range(3)]
     np.testing.assert_allclose(drawn[16], drawn[1], atol=1.5 / 255)
