@@ -48,12 +48,18 @@ class Completed(nn.Module):
         level = strokes.new_zeros(len(strokes), 1) if level is None else level
         more = ((level - self.usual) / (1 - self.usual)).clamp(0, 1)[:, :, None, None]
         ink = (DARK * (strokes - PAPER)).clamp(0, 1)
-        far, near = (F.max_pool2d(ink, 2 * of.reach_px + 1, 1, of.reach_px) for of in (self.few, self.many))
+        far, near = (_grown(ink, of.reach_px) for of in (self.few, self.many))
         sure = self.few.sure + more * (self.many.sure - self.few.sure)
         lines = ((_told(self.completer, strokes, level) - sure) / WIDTH).clamp(0, 1)
         share = (level / self.usual).clamp(0, 1)[:, :, None, None]
         added = share * (1 - torch.lerp(far, near, more)) * lines
         return torch.maximum(_told(self.scn, strokes, level), added)
+
+
+def _grown(ink: Tensor, reach_px: int) -> Tensor:
+    """The most ink in a square around each pixel: by rows, then by columns, which is quicker."""
+    across = F.max_pool2d(ink, (1, 2 * reach_px + 1), 1, (0, reach_px))
+    return F.max_pool2d(across, (2 * reach_px + 1, 1), 1, (reach_px, 0))
 
 
 def _told(net: nn.Module, strokes: Tensor, level: Tensor) -> Tensor:
