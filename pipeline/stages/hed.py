@@ -60,9 +60,8 @@ def _learned(photo: Photo, params: HedParams) -> Edges:
 
 
 def _own(photo: Photo, params: HedParams) -> Edges:
-    edges = on_canvas(
-        photo, drawing_nets.runner("edge_detector"), LARGEST_PX
-    )  # below 256 px features blur into each other
+    # below 256 px features blur into each other
+    edges = on_canvas(photo, drawing_nets.runner("edge_detector"), LARGEST_PX)
     return Edges(edges)
 
 

@@ -138,17 +138,16 @@ class Batches:
 
     def _drawn(self, batch: Batch, draws: list[Draw], face: Tensor, step: int) -> tuple[Batch, Batch]:
         """Layers as packed -> the same with drawings, by the hand where there is one; and what that tells."""
-        styles = [draw[1] for draw in draws]
+        styles, faces = [draw[1] for draw in draws], [draw[0] for draw in draws]
+        if not self.hand:
+            return batch | {"sketch": turned_tensor(self._sketch(styles, face))}, {}
         numbers = random_numbers(self.seed, step, self.batch)[slice(self.part[0], None, self.part[1])].copy()
-        if self.hand and self.hand.params.level:
-            by = named(torch.from_numpy(numbers))
+        by = named(torch.from_numpy(numbers))
+        if self.hand.params.level:
             chances = zip(self.hand.extent(by)[:, 0].tolist(), by["kind"][:, 0].tolist(), strict=True)
             styles = [self._of_kind(style, *of) for style, of in zip(styles, chances, strict=True)]
-        whole = turned_tensor(self._sketch(styles, face))
-        if not self.hand:
-            return batch | {"sketch": whole}, {}
-        by, faces = named(sent(torch.from_numpy(numbers), self.at)), [draw[0] for draw in draws]
-        drawn = self.hand(whole, by, faces)
+        by = named(sent(torch.from_numpy(numbers), self.at))
+        drawn = self.hand(turned_tensor(self._sketch(styles, face)), by, faces)
         batch = self._staying(self.hand, batch, drawn, by, faces) if self.hand.params.stays and batch else batch
         return batch | {"sketch": drawn}, {"level": self.hand.levels(by)} if self.hand.params.level else {}
 
