@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.helpers import feature_pyramid
 from models.helpers.feature_pyramid import PyramidBlock, enlarged, ready
 
 POINTS = 5  # left eye, right eye, nose, left and right corner of the mouth, as they lie in the picture
@@ -126,9 +127,7 @@ def face_points_net(tensors: Mapping[str, Tensor]) -> FacePointsNet:
 
 def unfused(tensors: Mapping[str, Tensor]) -> FacePointsNet:
     """The same with its batch norms as they are in the file. Raises ValueError."""
-    net = _sized_as(tensors)
-    net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in tensors.items()})
-    return net.eval()
+    return feature_pyramid.unfused(_sized_as(tensors), tensors)
 
 
 def _sized_as(tensors: Mapping[str, Tensor]) -> FacePointsNet:

@@ -79,10 +79,15 @@ def sizes(tensors: Mapping[str, Tensor], prefix: str) -> tuple[int, list[int], i
         raise ValueError(f"no tensors of {prefix}stem and {prefix}laterals") from error
 
 
-def ready(net: Net, tensors: Mapping[str, Tensor]) -> Net:
-    """`net` with the tensors, of any precision, to run and not to train: batch norms are part of their convolutions."""
+def unfused(net: Net, tensors: Mapping[str, Tensor]) -> Net:
+    """`net` with the tensors, of any precision, to run and not to train."""
     net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    net.eval()
+    return net.eval()
+
+
+def ready(net: Net, tensors: Mapping[str, Tensor]) -> Net:
+    """The same, its batch norms part of their convolutions."""
+    unfused(net, tensors)
     for layers in [m for m in net.modules() if isinstance(m, nn.Sequential)]:
         for i, (layer, norm) in enumerate(pairwise(layers)):
             if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.helpers import feature_pyramid
 from models.helpers.feature_pyramid import Pyramid, ready, sizes
 
 
@@ -52,6 +53,4 @@ def drawer(tensors: Mapping[str, Tensor], in_channels: int) -> Drawer:
 
 def unfused(tensors: Mapping[str, Tensor]) -> Drawer:
     """The same, of any channels, with its batch norms as they are in the file. Raises ValueError."""
-    net = LineNet(*sizes(tensors, "pyramid."))
-    net.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in tensors.items()})
-    return Drawer(net).eval()
+    return Drawer(feature_pyramid.unfused(LineNet(*sizes(tensors, "pyramid.")), tensors)).eval()
